@@ -1,0 +1,162 @@
+/**
+ * Reads protobuf's wire format exactly as protobuf-go does.
+ *
+ * Whether a delta counts must be the same on every replica, TypeScript or Go, so the edge cases matter: over-long
+ * varints are accepted up to ten bytes, an eleventh or a set 65th bit is an error, lengths are full 64-bit
+ * numbers, groups nest, field numbers end at 2^29 - 1. The readers that npm's protobuf libraries expose truncate
+ * or reject some of these, which is why this file exists beside them.
+ */
+
+/** Wire types of the protobuf encoding. */
+export const WIRE_VARINT = 0
+export const WIRE_FIXED64 = 1
+export const WIRE_BYTES = 2
+export const WIRE_START_GROUP = 3
+export const WIRE_END_GROUP = 4
+export const WIRE_FIXED32 = 5
+
+const FIELD_NUMBER_MAX = 2 ** 29 - 1
+/** protobuf-go's `protowire.DefaultRecursionLimit`; the outermost group is not counted. */
+const GROUP_DEPTH_MAX = 10_001
+const TWO_32 = 2 ** 32
+
+/** The bytes are no valid protobuf message. */
+export class WireError extends Error {
+  override name = 'WireError'
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export class WireReader {
+  readonly #bytes: Uint8Array
+  #position = 0
+  /** The two halves of the varint read last, as unsigned 32-bit numbers. */
+  #low = 0
+  #high = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get done(): boolean {
+    return this.#position >= this.#bytes.length
+  }
+
+  /** The next tag: `field << 3 | wireType`, as a safe integer. */
+  tag(): number {
+    this.#varint()
+    const number = this.#high * (TWO_32 / 8) + Math.floor(this.#low / 8)
+    if (number < 1 || number > FIELD_NUMBER_MAX) throw new WireError(`Field number ${number} is out of range`)
+    return this.#low
+  }
+
+  /** A varint as an exact unsigned 64-bit integer. */
+  uint64(): bigint {
+    this.#varint()
+    return this.#high === 0 ? BigInt(this.#low) : (BigInt(this.#high) << 32n) | BigInt(this.#low)
+  }
+
+  /** A varint truncated to its low 32 bits, as proto3's uint32 is. */
+  uint32(): number {
+    this.#varint()
+    return this.#low
+  }
+
+  /** A view of a length-delimited field; it shares the input's memory. */
+  bytes(): Uint8Array {
+    this.#varint()
+    const length = this.#high * TWO_32 + this.#low
+    if (length > this.#bytes.length - this.#position)
+      throw new WireError('A field is longer than its message')
+    const start = this.#position
+    this.#position += length
+    return this.#bytes.subarray(start, this.#position)
+  }
+
+  /** Whatever has not been read yet; it shares the input's memory. */
+  rest(): Uint8Array {
+    const start = this.#position
+    this.#position = this.#bytes.length
+    return this.#bytes.subarray(start)
+  }
+
+  /** The next `count` bytes as they are, without a length before them. */
+  take(count: number): Uint8Array {
+    const start = this.#position
+    this.#advance(count)
+    return this.#bytes.subarray(start, start + count)
+  }
+
+  skipVarint(): void {
+    this.#varint()
+  }
+
+  /** A varint that has to be a safe integer: a count, a length or a sequence number of our own rows. */
+  safeInteger(): number {
+    this.#varint()
+    const value = this.#high * TWO_32 + this.#low
+    if (!Number.isSafeInteger(value)) throw new WireError('A number is out of range')
+    return value
+  }
+
+  /** A length-delimited field as text. Invalid UTF-8 makes the message invalid. */
+  string(): string {
+    const bytes = this.bytes()
+    try {
+      return utf8.decode(bytes)
+    } catch {
+      throw new WireError('A string field is not valid UTF-8')
+    }
+  }
+
+  /** Skips the value of an unknown field, or of a known one with another wire type than it should have. */
+  skip(tag: number): void {
+    const open: number[] = []
+    let current = tag
+    do {
+      const type = current & 7
+      const number = current >>> 3
+      if (type === WIRE_VARINT) this.#varint()
+      else if (type === WIRE_FIXED64) this.#advance(8)
+      else if (type === WIRE_BYTES) this.bytes()
+      else if (type === WIRE_FIXED32) this.#advance(4)
+      else if (type === WIRE_START_GROUP) {
+        if (open.length >= GROUP_DEPTH_MAX) throw new WireError('Groups are nested too deeply')
+        open.push(number)
+      } else if (type === WIRE_END_GROUP) {
+        if (open.pop() !== number) throw new WireError('A group ends that did not begin')
+      } else throw new WireError(`Wire type ${type} is reserved`)
+      if (open.length > 0) current = this.tag()
+    } while (open.length > 0)
+  }
+
+  #advance(count: number): void {
+    if (count > this.#bytes.length - this.#position) throw new WireError('The message is cut off')
+    this.#position += count
+  }
+
+  #varint(): void {
+    let low = 0
+    let high = 0
+    for (let index = 0; index < 10; index++) {
+      const byte = this.#bytes[this.#position++]
+      if (byte === undefined) throw new WireError('The message is cut off')
+      const payload = byte & 0x7f
+      if (index < 4) low |= payload << (7 * index)
+      else if (index === 4) {
+        low |= payload << 28
+        high |= payload >>> 4
+      } else if (index < 9) high |= payload << (7 * index - 32)
+      else {
+        if (payload > 1) break
+        high |= payload << 31
+      }
+      if (byte < 0x80) {
+        this.#low = low >>> 0
+        this.#high = high >>> 0
+        return
+      }
+    }
+    throw new WireError('A varint is longer than 64 bits')
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The add-wins observed-removed set, one key at a time: a working copy of the key's rows takes elements and
+ * tombstones in any order, and says in the end which rows changed.
+ *
+ * Invariants: an element (key, id) is alive unless a tombstone for exactly that pair was merged, before or
+ * after it; the winner is held with its value, every other alive version as (id, priority) only; a tombstone is
+ * remembered while the block it names has not run, and for ever where the two are of different DAGs, so that
+ * dropping one DAG and taking it up again is right.
+ */
+import type { BlockId } from './delta.ts'
+import { pickWinner, type Version } from './winner.ts'
+
+/** An alive version whose value may still lie in its block only. */
+interface Alive {
+  priority: bigint
+  value?: Uint8Array
+}
+
+/** What changed for one key, in terms of rows. */
+export interface KeyRowChanges {
+  /** The new current row; `null` deletes it; undefined leaves it. */
+  current?: { winner: Version; otherCount: number } | null
+  /** Alive versions that are not the winner: rows to write and to delete. */
+  othersPut: Array<{ id: BlockId; priority: bigint }>
+  othersDeleted: BlockId[]
+  /** Tombstone rows: the DAG names that must be remembered, none for a row to delete. */
+  tombstones: Array<{ id: BlockId; dagNames: string[]; existed: boolean }>
+  /** Elements that came alive or ceased to be, net: what the digest and the counters are made of. */
+  cameAlive: BlockId[]
+  ceased: BlockId[]
+}
+
+/** A working copy of one key's rows, for the length of one commit. */
+export class KeyVersions {
+  readonly key: string
+  /** The winner before this commit, with its value: what an event calls `previous`. */
+  readonly before: Version | undefined
+  readonly #otherCountBefore: number
+  #othersLoaded: boolean
+  readonly #alive = new Map<BlockId, Alive>()
+  readonly #othersBefore = new Set<BlockId>()
+  readonly #tombstones = new Map<BlockId, Set<string>>()
+  readonly #tombstonesBefore = new Set<BlockId>()
+  readonly #tombstonesTouched = new Set<BlockId>()
+  readonly #cameAlive = new Set<BlockId>()
+  readonly #ceased = new Set<BlockId>()
+  #winner: Version | undefined
+
+  /**
+   * @param otherCount - how many alive versions the store holds beside the winner; they are loaded with
+   * `loadOthers` before the first tombstone, and not at all where there is none to merge.
+   */
+  constructor(key: string, winner: Version | undefined, otherCount: number) {
+    this.key = key
+    this.before = winner
+    this.#winner = winner
+    this.#otherCountBefore = otherCount
+    this.#othersLoaded = otherCount === 0
+    if (winner !== undefined) this.#alive.set(winner.id, { priority: winner.priority, value: winner.value })
+  }
+
+  /** Whether alive versions exist that this copy does not list yet. */
+  get needsOthers(): boolean {
+    return !this.#othersLoaded
+  }
+
+  loadOthers(others: Iterable<{ id: BlockId; priority: bigint }>): void {
+    for (const { id, priority } of others) {
+      this.#othersBefore.add(id)
+      this.#alive.set(id, { priority })
+    }
+    this.#othersLoaded = true
+  }
+
+  loadTombstone(id: BlockId, dagNames: Iterable<string>): void {
+    this.#tombstones.set(id, new Set(dagNames))
+    this.#tombstonesBefore.add(id)
+  }
+
+  /** The ids of all alive versions; a local delete names each of them. */
+  aliveIds(): BlockId[] {
+    return [...this.#alive.keys()]
+  }
+
+  /** The alive versions with at least this priority: what a put at the end of the clock could not outrank. */
+  aliveFrom(priority: bigint): BlockId[] {
+    return [...this.#alive].filter(([, alive]) => alive.priority >= priority).map(([id]) => id)
+  }
+
+  /**
+   * Merges a tombstone of a node of `dagName`.
+   *
+   * @param targetDagName - the DAG of the block that is named, if that block has run; otherwise undefined.
+   */
+  remove(id: BlockId, dagName: string, targetDagName: string | undefined): void {
+    if (this.#alive.delete(id)) {
+      if (!this.#cameAlive.delete(id)) this.#ceased.add(id)
+    }
+    if (targetDagName === dagName) return
+    const remembered = this.#tombstones.get(id) ?? new Set()
+    if (remembered.has(dagName)) return
+    remembered.add(dagName)
+    this.#tombstones.set(id, remembered)
+    this.#tombstonesTouched.add(id)
+  }
+
+  /** Merges the element that block `id`, of `dagName`, adds under this key. */
+  add(id: BlockId, priority: bigint, value: Uint8Array, dagName: string): void {
+    const remembered = this.#tombstones.get(id)
+    if (remembered !== undefined) {
+      // The block has now run, so its own DAG's tombstone has nothing left to wait for.
+      if (remembered.delete(dagName)) this.#tombstonesTouched.add(id)
+      if (remembered.size === 0) this.#tombstones.delete(id)
+      return
+    }
+    if (this.#alive.has(id)) return
+    this.#alive.set(id, { priority, value })
+    if (!this.#ceased.delete(id)) this.#cameAlive.add(id)
+  }
+
+  /**
+   * The versions that share the greatest priority and whose values are not known here. They must be read from
+   * their blocks and given to `settle`; a lone contender that stays the winner needs nothing.
+   */
+  missingValues(): BlockId[] {
+    return this.#contenders()
+      .filter(([, alive]) => alive.value === undefined)
+      .map(([id]) => id)
+  }
+
+  /** Decides the winner, given the values that `missingValues` asked for. */
+  settle(values: ReadonlyMap<BlockId, Uint8Array>): void {
+    this.#winner = pickWinner(
+      this.#contenders().map(([id, { priority, value }]) => {
+        const known = value ?? values.get(id)
+        if (known === undefined) throw new TypeError(`No value was given for version ${id} of ${this.key}`)
+        return { id, priority, value: known }
+      })
+    )
+  }
+
+  get winner(): Version | undefined {
+    return this.#winner
+  }
+
+  /** The difference from the rows that this copy was made of. Call it after `settle`. */
+  changes(): KeyRowChanges {
+    const winnerId = this.#winner?.id
+    const othersPut: KeyRowChanges['othersPut'] = []
+    for (const [id, { priority }] of this.#alive) {
+      if (id !== winnerId && !this.#othersBefore.has(id)) othersPut.push({ id, priority })
+    }
+    const othersDeleted = [...this.#othersBefore].filter((id) => id === winnerId || !this.#alive.has(id))
+    const otherCount = this.#otherCountBefore + othersPut.length - othersDeleted.length
+    const sameCurrent = winnerId === this.before?.id && otherCount === this.#otherCountBefore
+    return {
+      ...(sameCurrent
+        ? {}
+        : { current: this.#winner === undefined ? null : { winner: this.#winner, otherCount } }),
+      othersPut,
+      othersDeleted,
+      tombstones: this.#tombstoneChanges(),
+      cameAlive: [...this.#cameAlive],
+      ceased: [...this.#ceased]
+    }
+  }
+
+  #tombstoneChanges(): KeyRowChanges['tombstones'] {
+    const changes: KeyRowChanges['tombstones'] = []
+    for (const id of this.#tombstonesTouched) {
+      const dagNames = [...(this.#tombstones.get(id) ?? [])].sort()
+      const existed = this.#tombstonesBefore.has(id)
+      if (dagNames.length > 0 || existed) changes.push({ id, dagNames, existed })
+    }
+    return changes
+  }
+
+  #contenders(): Array<[BlockId, Alive]> {
+    let greatest = -1n
+    let contenders: Array<[BlockId, Alive]> = []
+    for (const entry of this.#alive) {
+      const { priority } = entry[1]
+      if (priority < greatest) continue
+      if (priority > greatest) contenders = []
+      greatest = priority
+      contenders.push(entry)
+    }
+    return contenders
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * One commit: a set of row changes that becomes durable as a whole or not at all.
+ *
+ * Invariants: a row stands in a change set at most once (datastore-core's batches put first and delete after,
+ * whatever the order of the calls); where the datastore's batch is not atomic, the whole set is first put as one
+ * journal row, then applied, then the journal row goes, and opening the store finishes what it finds there.
+ */
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { WireReader } from '../codec/wire-reader.ts'
+import { CommitFailedError, CorruptRowError, StoreFailedError } from '../errors.ts'
+import type { RowStore } from './row-store.ts'
+
+/** Rows to write and, as `null`, rows to delete. */
+export class ChangeSet {
+  readonly rows = new Map<string, Uint8Array | null>()
+
+  put(row: string, value: Uint8Array): void {
+    this.rows.set(row, value)
+  }
+
+  delete(row: string): void {
+    this.rows.set(row, null)
+  }
+}
+
+/** Makes change sets durable, by the datastore's own batch or by way of the journal. */
+export interface Committer {
+  /**
+   * @throws CommitFailedError if nothing was written, so that it can be tried again.
+   * @throws StoreFailedError if the datastore failed after the commit was decided; nothing works until reopening.
+   */
+  commit(changes: ChangeSet): Promise<void>
+}
+
+/** For datastores whose batch is atomic. */
+export function atomicCommitter(rows: RowStore): Committer {
+  return {
+    async commit(changes) {
+      try {
+        await rows.write(changes.rows)
+      } catch (error) {
+        throw new CommitFailedError(error)
+      }
+    }
+  }
+}
+
+/** For all others: one journal row decides, and is applied as often as it takes. */
+export function journaledCommitter(rows: RowStore, journalRow: string, retriesMax: number): Committer {
+  let failure: StoreFailedError | undefined
+  return {
+    async commit(changes) {
+      if (failure !== undefined) throw failure
+      try {
+        await rows.write(new Map([[journalRow, encodeJournal(changes)]]))
+      } catch (error) {
+        // A put that fails may have been made all the same: it must not come to life at the next opening.
+        try {
+          await rows.write(new Map([[journalRow, null]]))
+        } catch {
+          failure = new StoreFailedError(error)
+          throw failure
+        }
+        throw new CommitFailedError(error)
+      }
+      for (let attempt = 0; ; attempt++) {
+        try {
+          await rows.write(changes.rows)
+          await rows.write(new Map([[journalRow, null]]))
+          return
+        } catch (error) {
+          if (attempt < retriesMax) continue
+          failure = new StoreFailedError(error)
+          throw failure
+        }
+      }
+    }
+  }
+}
+
+/** Finishes a commit that was decided before a crash. Applying it twice does no harm. */
+export async function replayJournal(rows: RowStore, journalRow: string): Promise<void> {
+  const journal = await rows.get(journalRow)
+  if (journal === undefined) return
+  await rows.write(decodeJournal(journalRow, journal).rows)
+  await rows.write(new Map([[journalRow, null]]))
+}
+
+const DELETE = 0
+const PUT = 1
+
+function encodeJournal(changes: ChangeSet): Uint8Array {
+  const writer = new BinaryWriter()
+  for (const [row, value] of changes.rows) {
+    writer.uint32(value === null ? DELETE : PUT).string(row)
+    if (value !== null) writer.bytes(value)
+  }
+  return writer.finish()
+}
+
+function decodeJournal(journalRow: string, bytes: Uint8Array): ChangeSet {
+  const changes = new ChangeSet()
+  try {
+    const reader = new WireReader(bytes)
+    while (!reader.done) {
+      const type = reader.safeInteger()
+      const row = reader.string()
+      if (type === PUT) changes.put(row, reader.bytes())
+      else changes.delete(row)
+    }
+  } catch (error) {
+    throw new CorruptRowError(journalRow, error instanceof Error ? error.message : String(error))
+  }
+  return changes
+}

@@ -1,0 +1,156 @@
+/**
+ * Applied nodes: whether one was applied and when, and the log that holds their blocks in the order of commits.
+ *
+ * Invariants: sequence numbers are given once, without holes but for purged DAGs; a node stands in the log after
+ * the nodes it links to, but for gaps; the cache of applied nodes holds committed ones only.
+ */
+import { LRUCache } from 'lru-cache'
+import type { DagNode } from '../codec/node.ts'
+import type { BlockId } from '../crdt/delta.ts'
+import { CorruptRowError } from '../errors.ts'
+import type { ChangeSet } from './commit.ts'
+import type { Layout } from './keys.ts'
+import type { RowStore } from './row-store.ts'
+import { type AppliedRow, decodeApplied, decodeLog, encodeApplied, encodeLog } from './rows.ts'
+
+/** Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. */
+const APPLIED_CACHE_ENTRIES = 16_384
+
+/** Where blocks live that do not live in the datastore: the parts of interface-blockstore that are used. */
+export interface BlockSource {
+  get(id: BlockId): Promise<Uint8Array | undefined>
+  put(id: BlockId, bytes: Uint8Array): Promise<void>
+}
+
+/** An applied node as the log holds it. */
+export interface LoggedNode {
+  sequence: number
+  id: BlockId
+  bytes: Uint8Array
+}
+
+export class LogStore {
+  readonly #rows: RowStore
+  readonly #layout: Layout
+  readonly #blocks: BlockSource | undefined
+  readonly #applied = new LRUCache<BlockId, AppliedRow>({ max: APPLIED_CACHE_ENTRIES })
+
+  /** @param blocks - where blocks live, if not in the log itself. */
+  constructor(rows: RowStore, layout: Layout, blocks?: BlockSource) {
+    this.#rows = rows
+    this.#layout = layout
+    this.#blocks = blocks
+  }
+
+  /** The row of an applied node that was asked for or committed lately, without reading the store. */
+  recent(id: BlockId): AppliedRow | undefined {
+    return this.#applied.get(id)
+  }
+
+  async applied(id: BlockId): Promise<AppliedRow | undefined> {
+    return (await this.appliedMany([id]))[0]
+  }
+
+  /** In the order of the ids asked for. */
+  async appliedMany(ids: readonly BlockId[]): Promise<Array<AppliedRow | undefined>> {
+    const found = ids.map((id) => this.#applied.get(id))
+    const unknown = ids.filter((_, index) => found[index] === undefined)
+    if (unknown.length === 0) return found
+    const rows = unknown.map((id) => this.#layout.applied(id))
+    const values = await this.#rows.getMany(rows)
+    const read = new Map<BlockId, AppliedRow>()
+    for (const [index, id] of unknown.entries()) {
+      const value = values[index]
+      if (value === undefined) continue
+      const row = decodeApplied(rows[index] as string, value)
+      this.#applied.set(id, row)
+      read.set(id, row)
+    }
+    return ids.map((id, index) => found[index] ?? read.get(id))
+  }
+
+  /** Makes the blocks of nodes durable where they do not become so with the commit itself. */
+  async putBlocks(nodes: Iterable<DagNode>): Promise<void> {
+    if (this.#blocks === undefined) return
+    for (const { id, bytes } of nodes) await this.#blocks.put(id, bytes)
+  }
+
+  /** Puts the rows of an applied node into a commit. */
+  write(node: DagNode, row: AppliedRow, changes: ChangeSet): void {
+    changes.put(this.#layout.applied(node.id), encodeApplied(row))
+    const bytes = this.#blocks === undefined ? node.bytes : undefined
+    changes.put(this.#layout.log(row.sequence), encodeLog({ id: node.id, bytes }))
+  }
+
+  /** Takes an applied node over, once it is durable. */
+  adopt(id: BlockId, row: AppliedRow): void {
+    this.#applied.set(id, row)
+  }
+
+  /** The block of an applied node. */
+  async block(id: BlockId): Promise<Uint8Array | undefined> {
+    const applied = await this.applied(id)
+    return applied === undefined ? undefined : (await this.at(applied.sequence))?.bytes
+  }
+
+  /** The entry with this sequence number. */
+  async at(sequence: number): Promise<LoggedNode | undefined> {
+    const row = this.#layout.log(sequence)
+    const [value] = await this.#rows.getMany([row])
+    return value === undefined ? undefined : await this.#entry(row, value)
+  }
+
+  /**
+   * Entries from one sequence number to another, both included. They are read by key in hands of bounded size, so
+   * that a slow reader holds on to no iterator and no snapshot of the store.
+   */
+  async *read(from: number, to: number): AsyncGenerator<LoggedNode> {
+    let count = HAND_ENTRIES_MAX
+    for (let first = from; first <= to; ) {
+      const last = Math.min(first + count - 1, to)
+      const hand = await this.#hand(first, last)
+      yield* hand
+      first = last + 1
+      count = nextHand(hand)
+    }
+  }
+
+  /** The same entries, newest first. */
+  async *readBackwards(from: number, to: number): AsyncGenerator<LoggedNode> {
+    let count = HAND_ENTRIES_MAX
+    for (let last = to; last >= from; ) {
+      const first = Math.max(last - count + 1, from)
+      const hand = await this.#hand(first, last)
+      yield* hand.reverse()
+      last = first - 1
+      count = nextHand(hand)
+    }
+  }
+
+  async #hand(first: number, last: number): Promise<LoggedNode[]> {
+    const rows = Array.from({ length: last - first + 1 }, (_, index) => this.#layout.log(first + index))
+    const values = await this.#rows.getMany(rows)
+    const entries: LoggedNode[] = []
+    for (const [index, row] of rows.entries()) {
+      const value = values[index]
+      if (value !== undefined) entries.push(await this.#entry(row, value))
+    }
+    return entries
+  }
+
+  async #entry(row: string, value: Uint8Array): Promise<LoggedNode> {
+    const { id, bytes: inline } = decodeLog(row, value)
+    const bytes = inline ?? (await this.#blocks?.get(id))
+    if (bytes === undefined) throw new CorruptRowError(row, `the block ${id} is gone from the blockstore`)
+    return { sequence: this.#layout.sequenceOfLog(row), id, bytes }
+  }
+}
+
+/** Entries that are read from the log at once, unless their blocks are large. */
+const HAND_ENTRIES_MAX = 64
+const HAND_BYTES = 1024 * 1024
+
+function nextHand(hand: readonly LoggedNode[]): number {
+  const bytes = hand.reduce((sum, entry) => sum + entry.bytes.length, 1)
+  return Math.max(1, Math.min(HAND_ENTRIES_MAX, Math.floor((HAND_BYTES * Math.max(1, hand.length)) / bytes)))
+}

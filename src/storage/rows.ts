@@ -1,0 +1,226 @@
+/**
+ * How the values of rows are written: varints, digests and raw bytes, in a fixed order.
+ *
+ * Invariant: a row that does not decode raises `CorruptRowError` naming it, and never reads as something else.
+ */
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { blockIdFromDigest, DIGEST_LENGTH, digestFromBlockId } from '../codec/block-id.ts'
+import { WireReader } from '../codec/wire-reader.ts'
+import type { BlockId } from '../crdt/delta.ts'
+import type { Version } from '../crdt/winner.ts'
+import { CorruptRowError } from '../errors.ts'
+
+/** The value of rows whose presence is all they say. Not empty, because some datastores lose empty values. */
+export const PRESENT = Uint8Array.of(1)
+
+/** A key's winner, and how many alive versions it has beside it. */
+export interface CurrentRow {
+  winner: Version
+  otherCount: number
+}
+
+/** An applied node. */
+export interface AppliedRow {
+  sequence: number
+  priority: bigint
+  dagName: string
+}
+
+/** An entry of the log; without `bytes` where blocks live in a blockstore of their own. */
+export interface LogRow {
+  id: BlockId
+  bytes: Uint8Array | undefined
+}
+
+/** A block that waits for its ancestors. */
+export interface PendingRow {
+  from: string
+  bytes: Uint8Array
+}
+
+/** Who links to a block that could not be had. */
+export interface GapRow {
+  sequence: number
+  dagName: string
+}
+
+/** What every commit writes anew. */
+export interface StateRow {
+  /** The greatest priority received and verified. */
+  clock: bigint
+  /** The sequence number given last. */
+  sequence: number
+  /** The sum of the hashes of the alive elements. */
+  digest: Uint8Array
+  keys: number
+  elements: number
+  tombstones: number
+  gaps: number
+  deferred: number
+}
+
+/** Who may read the store. */
+export interface MetaRow {
+  layout: number
+  leastReader: number
+  topic: string | undefined
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const BLOCK_ELSEWHERE = 0
+const BLOCK_INLINE = 1
+
+export function encodeCurrent({ winner, otherCount }: CurrentRow): Uint8Array {
+  const writer = new BinaryWriter().uint64(winner.priority).uint32(otherCount)
+  return writer.raw(digestFromBlockId(winner.id)).raw(winner.value).finish()
+}
+
+export function decodeCurrent(row: string, bytes: Uint8Array): CurrentRow {
+  return decode(row, bytes, (reader) => {
+    const priority = reader.uint64()
+    const otherCount = reader.safeInteger()
+    const id = blockIdFromDigest(reader.take(DIGEST_LENGTH))
+    return { winner: { id, priority, value: reader.rest() }, otherCount }
+  })
+}
+
+/** The value alone, which is all that a read needs. */
+export function decodeCurrentValue(row: string, bytes: Uint8Array): Uint8Array {
+  return decode(row, bytes, (reader) => {
+    reader.skipVarint()
+    reader.skipVarint()
+    reader.take(DIGEST_LENGTH)
+    return reader.rest()
+  })
+}
+
+export function encodePriority(priority: bigint): Uint8Array {
+  return new BinaryWriter().uint64(priority).finish()
+}
+
+export function decodePriority(row: string, bytes: Uint8Array): bigint {
+  return decode(row, bytes, (reader) => reader.uint64())
+}
+
+export function encodeDagNames(dagNames: readonly string[]): Uint8Array {
+  const writer = new BinaryWriter()
+  for (const dagName of dagNames) writer.string(dagName)
+  return writer.finish()
+}
+
+export function decodeDagNames(row: string, bytes: Uint8Array): string[] {
+  return decode(row, bytes, (reader) => {
+    const dagNames: string[] = []
+    while (!reader.done) dagNames.push(reader.string())
+    return dagNames
+  })
+}
+
+export function encodeApplied({ sequence, priority, dagName }: AppliedRow): Uint8Array {
+  return new BinaryWriter().uint64(sequence).uint64(priority).raw(encoder.encode(dagName)).finish()
+}
+
+export function decodeApplied(row: string, bytes: Uint8Array): AppliedRow {
+  return decode(row, bytes, (reader) => ({
+    sequence: reader.safeInteger(),
+    priority: reader.uint64(),
+    dagName: decoder.decode(reader.rest())
+  }))
+}
+
+export function encodeLog({ id, bytes }: LogRow): Uint8Array {
+  const row = new Uint8Array(1 + DIGEST_LENGTH + (bytes?.length ?? 0))
+  row[0] = bytes === undefined ? BLOCK_ELSEWHERE : BLOCK_INLINE
+  row.set(digestFromBlockId(id), 1)
+  if (bytes !== undefined) row.set(bytes, 1 + DIGEST_LENGTH)
+  return row
+}
+
+export function decodeLog(row: string, bytes: Uint8Array): LogRow {
+  return decode(row, bytes, (reader) => {
+    const [where] = reader.take(1)
+    const id = blockIdFromDigest(reader.take(DIGEST_LENGTH))
+    return { id, bytes: where === BLOCK_INLINE ? reader.rest() : undefined }
+  })
+}
+
+export function encodePending({ from, bytes }: PendingRow): Uint8Array {
+  return new BinaryWriter().string(from).raw(bytes).finish()
+}
+
+export function decodePending(row: string, bytes: Uint8Array): PendingRow {
+  return decode(row, bytes, (reader) => ({ from: reader.string(), bytes: reader.rest() }))
+}
+
+export function encodeGap({ sequence, dagName }: GapRow): Uint8Array {
+  return new BinaryWriter().uint64(sequence).raw(encoder.encode(dagName)).finish()
+}
+
+export function decodeGap(row: string, bytes: Uint8Array): GapRow {
+  return decode(row, bytes, (reader) => ({
+    sequence: reader.safeInteger(),
+    dagName: decoder.decode(reader.rest())
+  }))
+}
+
+export function encodeFeatures(features: readonly number[]): Uint8Array {
+  const writer = new BinaryWriter()
+  for (const feature of features) writer.uint32(feature)
+  return writer.finish()
+}
+
+export function decodeFeatures(row: string, bytes: Uint8Array): number[] {
+  return decode(row, bytes, (reader) => {
+    const features: number[] = []
+    while (!reader.done) features.push(reader.safeInteger())
+    return features
+  })
+}
+
+export function encodeState(state: StateRow): Uint8Array {
+  const writer = new BinaryWriter().uint64(state.clock).uint64(state.sequence).raw(state.digest)
+  for (const counter of COUNTERS) writer.uint64(state[counter])
+  return writer.finish()
+}
+
+export function decodeState(row: string, bytes: Uint8Array): StateRow {
+  return decode(row, bytes, (reader) => {
+    const state: StateRow = {
+      clock: reader.uint64(),
+      sequence: reader.safeInteger(),
+      digest: reader.take(DIGEST_LENGTH),
+      keys: 0,
+      elements: 0,
+      tombstones: 0,
+      gaps: 0,
+      deferred: 0
+    }
+    for (const counter of COUNTERS) state[counter] = reader.safeInteger()
+    return state
+  })
+}
+
+const COUNTERS = ['keys', 'elements', 'tombstones', 'gaps', 'deferred'] as const
+
+export function encodeMeta(meta: MetaRow): Uint8Array {
+  return encoder.encode(JSON.stringify(meta))
+}
+
+export function decodeMeta(row: string, bytes: Uint8Array): MetaRow {
+  return decode(row, bytes, () => {
+    const { layout, leastReader, topic } = JSON.parse(decoder.decode(bytes)) as Partial<MetaRow>
+    if (!Number.isInteger(layout) || !Number.isInteger(leastReader)) throw new TypeError('it names no layout')
+    if (topic !== undefined && typeof topic !== 'string') throw new TypeError('its topic is no text')
+    return { layout: layout as number, leastReader: leastReader as number, topic }
+  })
+}
+
+function decode<T>(row: string, bytes: Uint8Array, read: (reader: WireReader) => T): T {
+  try {
+    return read(new WireReader(bytes))
+  } catch (error) {
+    throw new CorruptRowError(row, error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The add-wins set on disk: what a key is now, and working copies of keys for a commit.
+ *
+ * Invariants: a key without an alive element has no row at all; the current row alone answers a read; alive
+ * versions beside the winner have a row each and are counted in the current row, so that a key with one version,
+ * the usual one, costs one row and needs no iterator.
+ */
+import type { BlockId } from '../crdt/delta.ts'
+import { type KeyRowChanges, KeyVersions } from '../crdt/or-set.ts'
+import type { ChangeSet } from './commit.ts'
+import type { Layout } from './keys.ts'
+import type { RowStore } from './row-store.ts'
+import {
+  type CurrentRow,
+  decodeCurrent,
+  decodeCurrentValue,
+  decodeDagNames,
+  decodePriority,
+  encodeCurrent,
+  encodeDagNames,
+  encodePriority
+} from './rows.ts'
+
+export class SetStore {
+  readonly #rows: RowStore
+  readonly #layout: Layout
+
+  constructor(rows: RowStore, layout: Layout) {
+    this.#rows = rows
+    this.#layout = layout
+  }
+
+  async value(key: string): Promise<Uint8Array | undefined> {
+    const row = this.#layout.current(key)
+    const bytes = await this.#rows.get(row)
+    return bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+  }
+
+  /** Keys that start with a prefix, with their values. */
+  async *entries(prefix: string): AsyncGenerator<{ key: string; value: Uint8Array }> {
+    for await (const { row, value } of this.#rows.scan(this.#layout.currentPrefix(prefix))) {
+      const key = this.#layout.keyOfCurrent(row)
+      if (key.startsWith(prefix)) yield { key, value: decodeCurrentValue(row, value) }
+    }
+  }
+
+  /** Keys that start with a prefix. Values are not read. */
+  async *keys(prefix: string): AsyncGenerator<string> {
+    for await (const row of this.#rows.scanKeys(this.#layout.currentPrefix(prefix))) {
+      const key = this.#layout.keyOfCurrent(row)
+      if (key.startsWith(prefix)) yield key
+    }
+  }
+
+  /** Working copies of keys, without their other versions and tombstones, which most commits never ask for. */
+  async load(keys: readonly string[]): Promise<KeyVersions[]> {
+    const rows = keys.map((key) => this.#layout.current(key))
+    const values = await this.#rows.getMany(rows)
+    return keys.map((key, index) => {
+      const value = values[index]
+      const current = value === undefined ? undefined : decodeCurrent(rows[index] as string, value)
+      return new KeyVersions(key, current?.winner, current?.otherCount ?? 0)
+    })
+  }
+
+  /** Completes a working copy with the alive versions beside the winner. */
+  async loadOthers(versions: KeyVersions): Promise<void> {
+    const others: Array<{ id: BlockId; priority: bigint }> = []
+    for await (const { row, value } of this.#rows.scan(this.#layout.others(versions.key))) {
+      others.push({ id: this.#layout.idOf(row), priority: decodePriority(row, value) })
+    }
+    versions.loadOthers(others)
+  }
+
+  /** Completes working copies with the tombstones remembered for these pairs. */
+  async loadTombstones(pairs: ReadonlyArray<{ versions: KeyVersions; id: BlockId }>): Promise<void> {
+    const rows = pairs.map(({ versions, id }) => this.#layout.tombstone(versions.key, id))
+    const values = await this.#rows.getMany(rows)
+    for (const [index, { versions, id }] of pairs.entries()) {
+      const value = values[index]
+      if (value !== undefined) versions.loadTombstone(id, decodeDagNames(rows[index] as string, value))
+    }
+  }
+
+  /** Puts what changed for a key into a commit. */
+  write(key: string, changed: KeyRowChanges, changes: ChangeSet): void {
+    if (changed.current === null) changes.delete(this.#layout.current(key))
+    else if (changed.current !== undefined) this.#writeCurrent(key, changed.current, changes)
+    for (const { id, priority } of changed.othersPut) {
+      changes.put(this.#layout.other(key, id), encodePriority(priority))
+    }
+    for (const id of changed.othersDeleted) changes.delete(this.#layout.other(key, id))
+    for (const { id, dagNames } of changed.tombstones) {
+      const row = this.#layout.tombstone(key, id)
+      if (dagNames.length === 0) changes.delete(row)
+      else changes.put(row, encodeDagNames(dagNames))
+    }
+  }
+
+  #writeCurrent(key: string, current: CurrentRow, changes: ChangeSet): void {
+    changes.put(this.#layout.current(key), encodeCurrent(current))
+  }
+}

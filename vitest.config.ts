@@ -1,0 +1,49 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+// One project runs with `npx vitest run --project unit`.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/compliance/**', 'test/e2e/**'],
+          pool: 'threads'
+        }
+      },
+      {
+        // The test suite of interface-datastore, written for mocha and aegir. Its files stay apart from ours, because
+        // chai-as-promised breaks the `rejects` of vitest in the file that loads it.
+        resolve: {
+          alias: {
+            'aegir/chai': fileURLToPath(new URL('./test/compliance/aegir-chai.ts', import.meta.url))
+          }
+        },
+        test: {
+          name: 'compliance',
+          include: ['test/compliance/**/*.test.ts'],
+          globals: true,
+          isolate: true,
+          pool: 'forks',
+          testTimeout: 60_000,
+          setupFiles: ['test/compliance/mocha-globals.ts'],
+          // The alias reaches only modules which vitest itself transforms.
+          server: { deps: { inline: ['interface-datastore-tests'] } }
+        }
+      },
+      {
+        // Real peers over real sockets, one file after another, so that they do not starve each other.
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      }
+    ]
+  }
+})
