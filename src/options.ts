@@ -113,6 +113,12 @@ export const LIMITS = {
   syncRoundsMax: limit(8, 1, 64, 'count'),
   /** Blocks offered as common ground in one round. */
   syncSamplesMax: limit(64, 2, 1024, 'count'),
+  /** How long an answerer may look for what to send before its first block. */
+  syncScanTimeoutMs: limit(2 * MINUTE, 10, DAY, 'ms'),
+  /** The largest request that is read from a sync stream, hellos included; also what a hello of ours may take. */
+  syncRequestBytesMax: limit(MIB, 64 * KIB, 16 * MIB, 'bytes'),
+  /** Peers that are greeted at once. */
+  helloConcurrency: limit(8, 1, 1024, 'count'),
   /** The pause before a peer that failed a hello is asked again; it doubles up to the retry cap. */
   helloRetryMs: limit(1000, 10, DAY, 'ms')
 } as const satisfies Record<string, LimitSpec>
@@ -133,6 +139,9 @@ export const defaultLimits: Limits = Object.freeze(
 
 /** The longest DAG name, in UTF-8 bytes. */
 export const DAG_NAME_BYTES_MAX = 255
+
+/** The longest topic that the sync protocol carries, in UTF-8 bytes. */
+export const TOPIC_BYTES_MAX = 1024
 
 /**
  * The limits with the given ones in place of their defaults.

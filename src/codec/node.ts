@@ -6,9 +6,9 @@
  * is always a node, whose effects are none if its delta is invalid, and whose links are none if it is no
  * dag-pb at all.
  */
-import * as dagPb from '@ipld/dag-pb'
 import type { BlockId, Delta, Element, Tombstone } from '../crdt/delta.ts'
-import { blockIdFromCid, cidFromBlockId, parseBlockId } from './block-id.ts'
+import { parseBlockId } from './block-id.ts'
+import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
 import { decodeDelta, encodeDelta } from './delta.ts'
 import { canonicalKey } from './key.ts'
 import { WireError } from './wire-reader.ts'
@@ -31,41 +31,25 @@ export interface DagNode {
 
 const emptyDelta = (): Delta => ({ elements: [], tombstones: [], priority: 0n, dagName: '', requires: [] })
 
-/** The bytes of a node. Each link carries an empty name and a size of zero, as Go's coder always writes both. */
+/** The bytes of a node. */
 export function encodeNode(delta: Delta, links: readonly BlockId[]): Uint8Array {
-  return dagPb.encode({
-    Data: encodeDelta(delta),
-    Links: links.map((id) => ({ Hash: cidFromBlockId(id), Name: '', Tsize: 0 }))
-  })
+  return encodeDagPb(encodeDelta(delta), links)
 }
 
 /** Understands a block whose bytes were verified to have this id. Never throws. */
 export function decodeNode(id: BlockId, bytes: Uint8Array): DagNode {
-  let block: dagPb.PBNode
-  try {
-    block = dagPb.decode(bytes)
-  } catch {
+  const block = decodeDagPb(bytes)
+  if (block === undefined) {
     return { id, bytes, links: [], foreignLinks: 0, delta: emptyDelta(), oddity: 'not-dag-pb' }
   }
-  const links = new Set<BlockId>()
-  let foreignLinks = 0
-  for (const { Hash } of block.Links) {
-    const link = blockIdFromCid(Hash)
-    if (link === undefined) foreignLinks++
-    else links.add(link)
-  }
-  const node = { id, bytes, links: [...links], foreignLinks }
+  const { links, foreignLinks, data } = block
+  const node = { id, bytes, links: [...new Set(links)], foreignLinks }
   try {
-    return { ...node, delta: effectiveDelta(block.Data ?? new Uint8Array(0)) }
+    return { ...node, delta: effectiveDelta(data) }
   } catch (error) {
     if (!(error instanceof WireError)) throw error
     return { ...node, delta: emptyDelta(), oddity: 'invalid-delta' }
   }
-}
-
-/** The value that a node's delta gives a key, or undefined if it gives none. */
-export function valueIn(node: DagNode, key: string): Uint8Array | undefined {
-  return node.delta.elements.find((element) => element.key === key)?.value
 }
 
 function effectiveDelta(bytes: Uint8Array): Delta {

@@ -16,6 +16,8 @@ export const WIRE_END_GROUP = 4
 export const WIRE_FIXED32 = 5
 
 const FIELD_NUMBER_MAX = 2 ** 29 - 1
+/** Inside a group that it skips, protobuf-go looks less closely. */
+const GROUP_FIELD_NUMBER_MAX = 2 ** 31 - 1
 /** protobuf-go's `protowire.DefaultRecursionLimit`; the outermost group is not counted. */
 const GROUP_DEPTH_MAX = 10_001
 const TWO_32 = 2 ** 32
@@ -42,12 +44,9 @@ export class WireReader {
     return this.#position >= this.#bytes.length
   }
 
-  /** The next tag: `field << 3 | wireType`, as a safe integer. */
+  /** The next tag: eight times the field number, plus the wire type. */
   tag(): number {
-    this.#varint()
-    const number = this.#high * (TWO_32 / 8) + Math.floor(this.#low / 8)
-    if (number < 1 || number > FIELD_NUMBER_MAX) throw new WireError(`Field number ${number} is out of range`)
-    return this.#low
+    return this.#tag(FIELD_NUMBER_MAX)
   }
 
   /** A varint as an exact unsigned 64-bit integer. */
@@ -114,8 +113,8 @@ export class WireReader {
     const open: number[] = []
     let current = tag
     do {
-      const type = current & 7
-      const number = current >>> 3
+      const type = current % 8
+      const number = Math.floor(current / 8)
       if (type === WIRE_VARINT) this.#varint()
       else if (type === WIRE_FIXED64) this.#advance(8)
       else if (type === WIRE_BYTES) this.bytes()
@@ -126,8 +125,16 @@ export class WireReader {
       } else if (type === WIRE_END_GROUP) {
         if (open.pop() !== number) throw new WireError('A group ends that did not begin')
       } else throw new WireError(`Wire type ${type} is reserved`)
-      if (open.length > 0) current = this.tag()
+      if (open.length > 0) current = this.#tag(GROUP_FIELD_NUMBER_MAX)
     } while (open.length > 0)
+  }
+
+  #tag(numberMax: number): number {
+    this.#varint()
+    const tag = this.#high * TWO_32 + this.#low
+    const number = Math.floor(tag / 8)
+    if (number < 1 || number > numberMax) throw new WireError(`Field number ${number} is out of range`)
+    return tag
   }
 
   #advance(count: number): void {

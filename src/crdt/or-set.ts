@@ -77,6 +77,11 @@ export class KeyVersions {
     this.#tombstonesBefore.add(id)
   }
 
+  /** Whether the store was asked for this tombstone, so that asking again would undo what was merged since. */
+  knowsTombstone(id: BlockId): boolean {
+    return this.#tombstonesBefore.has(id) || this.#tombstonesTouched.has(id)
+  }
+
   /** The ids of all alive versions; a local delete names each of them. */
   aliveIds(): BlockId[] {
     return [...this.#alive.keys()]

@@ -82,6 +82,7 @@ export interface HeadClaim {
 
 /** What a replica tells a peer of itself, as of one commit. */
 export interface ReplicaSnapshot {
+  /** Greatest priority first, because a hello may have no room for all. */
   heads: HeadClaim[]
   /** The digest of the alive elements, 32 bytes. */
   digest: Uint8Array
@@ -95,7 +96,12 @@ export interface ReplicaSnapshot {
 }
 
 /** What a peer told of itself. */
-export type PeerClaim = ReplicaSnapshot
+export interface PeerClaim extends Omit<ReplicaSnapshot, 'digest'> {
+  /** Absent if the peer computes it otherwise than this version does, so that the two cannot be compared. */
+  digest?: Uint8Array
+  /** Heads that its hello had no room for. */
+  headsLeftOut?: number
+}
 
 /** The replica as its exchange sees it: what it may serve, and where what arrives goes. */
 export interface ReplicaView {

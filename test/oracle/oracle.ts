@@ -210,8 +210,7 @@ const SHA2_256 = 0x12
 
 function decodeNode(block: Uint8Array): Node {
   const identity = { id: blockId(block), cid: blockCid(block) }
-  // Whatever the bytes are, they are a node: replicas that met them in another order must not disagree on
-  // that.
+  // Whatever the bytes are, they are a node, or replicas that met them in another order would disagree.
   const dagPb = orUndefined(() => decodeDagPb(block))
   if (dagPb === undefined) return { ...identity, links: [], delta: undefined }
   return { ...identity, links: dagPb.links, delta: orUndefined(() => decodeDelta(dagPb.data)) }
@@ -220,8 +219,8 @@ function decodeNode(block: Uint8Array): Node {
 /**
  * Strict as dag-pb's specification is: nothing unknown, nothing twice, the links next to each other, a link's
  * fields in order, and in each link a CID and nothing else. What passes here is what both Go's decoder and
- * `@ipld/dag-pb` let pass. Go's alone allows bytes after a CID. `@ipld/dag-pb` alone allows tags beyond 32 bits,
- * varints beyond 64 bits, malformed CIDs of version 0 and needlessly long varints in a CID.
+ * `@ipld/dag-pb` let pass. Go's alone allows bytes after a CID. `@ipld/dag-pb` alone allows tags beyond 32
+ * bits, varints beyond 64 bits, malformed CIDs of version 0 and needlessly long varints in a CID.
  */
 function decodeDagPb(block: Uint8Array): { data: Uint8Array; links: string[] } {
   let data: Uint8Array | undefined
@@ -267,13 +266,13 @@ function decodeLink(bytes: Uint8Array): string | undefined {
 /** The block id if the CID is that of a node (dag-pb with sha2-256), undefined if it is another CID. */
 function decodeCid(bytes: Uint8Array): string | undefined {
   // A CIDv0 is a bare sha2-256 multihash, and always means dag-pb.
-  if (bytes.length === 34 && bytes[0] === SHA2_256 && bytes[1] === 32) return idOfDigest(bytes.subarray(2))
+  if (bytes.length >= 34 && bytes[0] === SHA2_256 && bytes[1] === 32) return idOfDigest(bytes.subarray(2, 34))
   const reader = new Reader(bytes)
   if (reader.minimalVarint() !== 1n) throw new Malformed('a CID has an unknown version')
   const codec = reader.minimalVarint()
   const hashFunction = reader.minimalVarint()
   const digest = reader.take(reader.minimalVarint())
-  if (!reader.atEnd()) throw new Malformed('a CID has bytes after its end')
+  // go-cid ignores what follows a CID, and Go decides which blocks are nodes.
   if (codec !== BigInt(DAG_PB) || hashFunction !== BigInt(SHA2_256) || digest.length !== 32) return undefined
   return idOfDigest(digest)
 }

@@ -1,0 +1,191 @@
+/**
+ * What to say over gossip, and when.
+ *
+ * A new local node goes out at once, its block inlined where it is small; nodes that are committed while a message
+ * is under way share the next one. Heads that were learned otherwise than by gossip are said once, after a short
+ * random wait in which somebody else may say them. And every interval, give or take 30%, the heads that nobody
+ * else said within it are said again.
+ *
+ * Invariants: no message is empty or larger than the limit; what waits to be said is bounded, and beyond that only
+ * heads are said; a message that fails is lost to gossip alone, for the rebroadcast repeats the heads.
+ */
+import { type AnnouncedHead, announcedHeadSize, encodeBroadcast } from '../codec/broadcast.ts'
+import type { DagNode } from '../codec/node.ts'
+import type { BlockId } from '../crdt/delta.ts'
+import { jittered } from '../dag/backoff.ts'
+import type { Limits } from '../options.ts'
+import type { ReplicaCounters } from './counters.ts'
+import type { Broadcaster, Clock, Logger, Random } from './ports.ts'
+
+export interface AnnouncerInit {
+  broadcaster: Broadcaster
+  clock: Clock
+  random: Random
+  limits: Limits
+  counters: ReplicaCounters
+  logger: Logger
+  /** The heads as they are now. */
+  heads(): AnnouncedHead[]
+  /** Whether nothing is being fetched or merged, so that the heads are worth telling. */
+  isLevel(): boolean
+}
+
+export class Announcer {
+  readonly #init: AnnouncerInit
+  /** New local nodes that wait to be said, oldest first. */
+  readonly #backlog = new Map<BlockId, AnnouncedHead>()
+  #backlogBytes = 0
+  /** Heads that somebody said since the last rebroadcast, us included. */
+  readonly #said = new Set<BlockId>()
+  #rebroadcastTimer: unknown
+  #relayTimer: unknown
+  #flushTimer: unknown
+  #sending: Promise<void> | undefined
+  #stopped = true
+
+  constructor(init: AnnouncerInit) {
+    this.#init = init
+  }
+
+  start(): void {
+    this.#stopped = false
+    this.#scheduleRebroadcast()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const { clock } = this.#init
+    for (const timer of [this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer])
+      clock.clearTimeout(timer)
+    this.#flushTimer = undefined
+    this.#relayTimer = undefined
+    this.#backlog.clear()
+    this.#backlogBytes = 0
+    await this.#sending
+  }
+
+  /** Somebody else said that this is a head. */
+  heard(id: BlockId): void {
+    const oldest = this.#said.values().next().value
+    if (oldest !== undefined && this.#said.size >= this.#init.limits.wantedHeadsMax) this.#said.delete(oldest)
+    this.#said.add(id)
+  }
+
+  /** Nodes that were written here. */
+  published(nodes: readonly DagNode[]): void {
+    const { limits } = this.#init
+    for (const { id, bytes, delta } of nodes) {
+      const block = bytes.length <= limits.inlineBytesMax ? { block: bytes } : {}
+      const head = { id, dagName: delta.dagName, ...block }
+      this.#backlog.set(id, head)
+      this.#backlogBytes += announcedHeadSize(head)
+    }
+    this.#trimBacklog()
+    this.#flushSoon()
+  }
+
+  /** Heads changed by nodes that did not come by gossip, so that those who only gossip with us may lack them. */
+  learned(): void {
+    if (this.#stopped || this.#relayTimer !== undefined) return
+    const { clock, limits, random } = this.#init
+    this.#relayTimer = clock.setTimeout(() => {
+      this.#relayTimer = undefined
+      if (this.#init.isLevel()) this.#track(this.#sayUnsaid())
+      else this.learned()
+    }, limits.relayDelayMs * random())
+  }
+
+  /** Says the heads that nobody said since the last time. */
+  async #sayUnsaid(): Promise<void> {
+    await this.#send(this.#init.heads().filter(({ id }) => !this.#said.has(id)))
+  }
+
+  #scheduleRebroadcast(): void {
+    const { clock, limits, random } = this.#init
+    this.#rebroadcastTimer = clock.setTimeout(
+      () => {
+        this.#track(this.#sayUnsaid().then(() => this.#said.clear()))
+        if (!this.#stopped) this.#scheduleRebroadcast()
+      },
+      jittered(limits.rebroadcastIntervalMs, random)
+    )
+  }
+
+  /** A receiver that misses a dropped block fetches it, so only the newest nodes are worth their bytes. */
+  #trimBacklog(): void {
+    const { announceBacklogBytesMax } = this.#init.limits
+    for (const [id, head] of this.#backlog) {
+      if (this.#backlogBytes <= announceBacklogBytesMax) return
+      this.#backlog.delete(id)
+      this.#backlogBytes -= announcedHeadSize(head)
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#stopped || this.#sending !== undefined || this.#flushTimer !== undefined) return
+    const { clock, limits } = this.#init
+    if (limits.broadcastDelayMs === 0) this.#flush()
+    else {
+      this.#flushTimer = clock.setTimeout(() => {
+        this.#flushTimer = undefined
+        this.#flush()
+      }, limits.broadcastDelayMs)
+    }
+  }
+
+  #flush(): void {
+    if (this.#backlog.size === 0) return
+    const heads = [...this.#backlog.values()]
+    this.#backlog.clear()
+    this.#backlogBytes = 0
+    this.#track(this.#send(heads))
+  }
+
+  /** One message after the other: what is published meanwhile shares the next. */
+  #track(sending: Promise<void>): void {
+    const tracked = Promise.all([this.#sending, sending]).then(() => {
+      if (this.#sending !== tracked) return
+      this.#sending = undefined
+      if (this.#backlog.size > 0) this.#flushSoon()
+    })
+    this.#sending = tracked
+  }
+
+  async #send(heads: readonly AnnouncedHead[]): Promise<void> {
+    const { broadcaster, counters, logger, limits } = this.#init
+    for (const message of split(heads, limits.broadcastBytesMax)) {
+      if (this.#stopped) return
+      try {
+        await broadcaster.broadcast(encodeBroadcast(message))
+        counters.broadcastsSent += 1
+        for (const { id } of message) this.#said.add(id)
+      } catch (error) {
+        counters.broadcastsFailed += 1
+        logger.error(
+          'a broadcast of %d heads failed, the rebroadcast will repeat it - %e',
+          message.length,
+          error
+        )
+      }
+    }
+  }
+}
+
+/** Messages within the limit; a head whose block alone would exceed it goes without. */
+function* split(heads: readonly AnnouncedHead[], bytesMax: number): Generator<AnnouncedHead[]> {
+  let message: AnnouncedHead[] = []
+  let bytes = 0
+  for (const head of heads) {
+    const fits = announcedHeadSize(head) <= bytesMax
+    const said = fits ? head : { id: head.id, dagName: head.dagName }
+    const size = announcedHeadSize(said)
+    if (message.length > 0 && bytes + size > bytesMax) {
+      yield message
+      message = []
+      bytes = 0
+    }
+    message.push(said)
+    bytes += size
+  }
+  if (message.length > 0) yield message
+}

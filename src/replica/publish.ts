@@ -1,0 +1,133 @@
+/**
+ * The local path: what callers ask for becomes deltas, and each delta a node on top of the heads.
+ *
+ * Units (a put, a delete, a batch) that wait together share a delta where they fit; a unit that fits into one
+ * delta is never divided, a larger one becomes several nodes of one commit, each linking to the one before.
+ *
+ * Invariants: no key stands twice in a delta; a delete names every alive version that this replica knows; no
+ * delta is larger than the limit, since a single element that would be is refused before it is queued.
+ */
+import { BLOCK_ID_LENGTH, blockIdOf } from '../codec/block-id.ts'
+import { deltaOverhead, elementSize, tombstoneSize } from '../codec/delta.ts'
+import { encodeNode } from '../codec/node.ts'
+import { composeIntents, type Delta, type Element, type KeyIntent, type Tombstone } from '../crdt/delta.ts'
+import { nextPriority, PRIORITY_MAX } from '../crdt/merkle-clock.ts'
+import type { CommitDraft } from './merge.ts'
+import type { ReplicaState } from './state.ts'
+import type { WriteUnit } from './write-queue.ts'
+
+export interface PublishLimits {
+  deltaBytesMax: number
+  linksMax: number
+}
+
+/** One element or tombstone, and what it adds to its delta. */
+type Item = { size: number; element: Element } | { size: number; tombstone: Tombstone }
+
+/** Whether one element fits into a delta by itself. */
+export function elementFits(
+  key: string,
+  valueLength: number,
+  dagName: string,
+  deltaBytesMax: number
+): boolean {
+  return elementSize(key, valueLength) + deltaOverhead(dagName) <= deltaBytesMax
+}
+
+/** Adds the nodes of units, all of one DAG, to a draft. */
+export class Publisher {
+  readonly #draft: CommitDraft
+  readonly #state: ReplicaState
+  readonly #limits: PublishLimits
+  readonly #dagName: string
+  readonly #bytesMax: number
+
+  constructor(draft: CommitDraft, state: ReplicaState, limits: PublishLimits, dagName: string) {
+    this.#draft = draft
+    this.#state = state
+    this.#limits = limits
+    this.#dagName = dagName
+    this.#bytesMax = limits.deltaBytesMax - deltaOverhead(dagName)
+  }
+
+  /** @param share - whether units may share a delta. */
+  async publish(units: readonly WriteUnit[], share: boolean): Promise<void> {
+    const composed = units.map(({ operations }) => composeIntents(operations))
+    await this.#load(composed)
+    let shared = new Map<string, KeyIntent>()
+    let size = 0
+    for (const intents of composed) {
+      const added = this.#items(intents).reduce((sum, item) => sum + item.size, 0)
+      if (shared.size > 0 && (!share || size + added > this.#bytesMax)) {
+        await this.#seal(shared)
+        shared = new Map()
+        size = 0
+      }
+      for (const [key, intent] of intents) {
+        // A unit that only puts must not forget the removal that an earlier unit of this delta asked for.
+        shared.set(key, { ...intent, clear: intent.clear || (shared.get(key)?.clear ?? false) })
+      }
+      size += added
+    }
+    await this.#seal(shared)
+  }
+
+  async #load(composed: ReadonlyArray<Map<string, KeyIntent>>): Promise<void> {
+    const removed = new Set<string>()
+    for (const intents of composed) {
+      for (const [key, { clear }] of intents) if (clear || this.#clockEnded) removed.add(key)
+    }
+    await this.#draft.load(
+      composed.flatMap((intents) => [...intents.keys()]),
+      removed
+    )
+  }
+
+  /** At the end of the clock a new element cannot outrank what is there, so its delta has to remove that too. */
+  get #clockEnded(): boolean {
+    return this.#state.clock >= PRIORITY_MAX
+  }
+
+  #items(intents: ReadonlyMap<string, KeyIntent>): Item[] {
+    const items: Item[] = []
+    for (const [key, { clear, value }] of intents) {
+      const versions = this.#draft.versions(key)
+      const removed = clear ? versions.aliveIds() : this.#clockEnded ? versions.aliveFrom(PRIORITY_MAX) : []
+      const size = removed.length === 0 ? 0 : tombstoneSize(key, BLOCK_ID_LENGTH)
+      for (const id of removed) items.push({ size, tombstone: { key, id } })
+      if (value !== undefined) items.push({ size: elementSize(key, value.length), element: { key, value } })
+    }
+    return items
+  }
+
+  /** Makes nodes of intents: one, unless they are too large for one. */
+  async #seal(intents: ReadonlyMap<string, KeyIntent>): Promise<void> {
+    let delta = this.#emptyDelta()
+    let size = 0
+    for (const item of this.#items(intents)) {
+      if (size > 0 && size + item.size > this.#bytesMax) {
+        await this.#append(delta)
+        delta = this.#emptyDelta()
+        size = 0
+      }
+      if ('element' in item) delta.elements.push(item.element)
+      else delta.tombstones.push(item.tombstone)
+      size += item.size
+    }
+    if (size > 0) await this.#append(delta)
+  }
+
+  #emptyDelta(): Delta {
+    return { elements: [], tombstones: [], priority: 0n, dagName: this.#dagName, requires: [] }
+  }
+
+  async #append(delta: Delta): Promise<void> {
+    delta.priority = nextPriority(this.#state.clock)
+    const heads = this.#draft.heads(this.#dagName).slice(0, this.#limits.linksMax)
+    const links = heads.map(({ id }) => id)
+    const bytes = encodeNode(delta, links)
+    const id = await blockIdOf(bytes)
+    this.#state.observe(delta.priority)
+    await this.#draft.apply([{ id, bytes, links, foreignLinks: 0, delta }])
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The clock, the counters and the digest of a replica: one row, written anew by every commit.
+ *
+ * Invariant: everything but the clock is what the newest commit wrote. The clock may run ahead of it, because a
+ * block counts from the moment it was received and verified; it becomes durable with the next commit.
+ */
+import { addHash, emptyDigest, subtractHash } from '../crdt/digest.ts'
+import { observe } from '../crdt/merkle-clock.ts'
+import { decodeState, encodeState, type StateRow } from '../storage/rows.ts'
+
+export class ReplicaState {
+  #row: StateRow
+  #clock: bigint
+
+  private constructor(row: StateRow) {
+    this.#row = row
+    this.#clock = row.clock
+  }
+
+  static load(rowKey: string, bytes: Uint8Array | undefined): ReplicaState {
+    if (bytes !== undefined) return new ReplicaState(decodeState(rowKey, bytes))
+    const digest = emptyDigest()
+    const counters = { keys: 0, elements: 0, tombstones: 0, gaps: 0, deferred: 0 }
+    return new ReplicaState({ clock: 0n, sequence: 0, digest, ...counters })
+  }
+
+  get committed(): Readonly<StateRow> {
+    return this.#row
+  }
+
+  /** The greatest priority of any block received and verified. */
+  get clock(): bigint {
+    return this.#clock
+  }
+
+  observe(priority: bigint): void {
+    this.#clock = observe(this.#clock, priority)
+  }
+
+  /** A copy for one commit to change. */
+  stage(): StagedState {
+    return new StagedState(this)
+  }
+
+  /** Takes a staged copy over, once it is durable. */
+  adopt(staged: StagedState): void {
+    this.#row = staged.row
+  }
+
+  /** The row as it is now, with the clock as it is now: for commits that change nothing else. */
+  encode(): Uint8Array {
+    return encodeState({ ...this.#row, clock: this.#clock })
+  }
+}
+
+/** The state as one commit will leave it. */
+export class StagedState {
+  readonly row: StateRow
+  readonly #live: ReplicaState
+
+  constructor(live: ReplicaState) {
+    this.#live = live
+    this.row = { ...live.committed, digest: live.committed.digest.slice() }
+  }
+
+  nextSequence(): number {
+    this.row.sequence += 1
+    return this.row.sequence
+  }
+
+  elementCameAlive(hash: Uint8Array): void {
+    addHash(this.row.digest, hash)
+    this.row.elements += 1
+  }
+
+  elementCeased(hash: Uint8Array): void {
+    subtractHash(this.row.digest, hash)
+    this.row.elements -= 1
+  }
+
+  encode(): Uint8Array {
+    this.row.clock = this.#live.clock
+    return encodeState(this.row)
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Heads that were heard of and are not here yet, kept on disk, so that a branch that was left half walked is taken
+ * up again at the next start even if nobody announces it again.
+ */
+import type { BlockId } from '../crdt/delta.ts'
+import type { ChangeSet } from '../storage/commit.ts'
+import type { PendingStore } from '../storage/pending-store.ts'
+
+export class WantedHeads {
+  readonly #store: PendingStore
+  readonly #stored = new Set<BlockId>()
+  readonly #toStore = new Set<BlockId>()
+  readonly #toDelete = new Set<BlockId>()
+
+  constructor(store: PendingStore) {
+    this.#store = store
+  }
+
+  get hasUnstored(): boolean {
+    return this.#toStore.size > 0 || this.#toDelete.size > 0
+  }
+
+  async load(): Promise<BlockId[]> {
+    for await (const id of this.#store.wantedHeads()) this.#stored.add(id)
+    return [...this.#stored]
+  }
+
+  add(id: BlockId): void {
+    if (!this.#toDelete.delete(id) && !this.#stored.has(id)) this.#toStore.add(id)
+  }
+
+  /** It was merged, waits as a block of its own, or was given up. */
+  remove(id: BlockId): void {
+    if (!this.#toStore.delete(id) && this.#stored.has(id)) this.#toDelete.add(id)
+  }
+
+  /** @returns what to call once the changes are durable. */
+  store(changes: ChangeSet): () => void {
+    const added = [...this.#toStore]
+    const deleted = [...this.#toDelete]
+    for (const id of added) this.#store.want(id, changes)
+    for (const id of deleted) this.#store.unwant(id, changes)
+    return () => {
+      for (const id of added) {
+        this.#toStore.delete(id)
+        this.#stored.add(id)
+      }
+      for (const id of deleted) {
+        this.#toDelete.delete(id)
+        this.#stored.delete(id)
+      }
+    }
+  }
+}
