@@ -87,7 +87,7 @@ export const LIMITS = {
   wantedHeadsMax: limit(10_000, 1, MIB, 'count'),
   /** Peers remembered as having one wanted block. */
   sourcesMax: limit(8, 1, 64, 'count'),
-  /** Blocks that wait for their ancestors, for each peer that announced their head. */
+  /** Blocks that wait for their ancestors, and links they wait for, for each peer that announced their head. */
   pendingBlocksPerPeerMax: limit(65_536, 16, 16 * MIB, 'count'),
   /** Their bytes, which are on disk. */
   pendingBytesPerPeerMax: limit(256 * MIB, 64 * KIB, 64 * 1024 * MIB, 'bytes'),

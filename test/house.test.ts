@@ -32,7 +32,7 @@ const LEAF_FILES = ['errors.ts', 'options.ts']
 const PORTS_FILE = 'replica/ports.ts'
 
 /** Whoever else needs the network declares a port. */
-const NETWORK_PACKAGE = /^(@libp2p\/|libp2p$|libp2p\/|it-)/
+const NETWORK_PACKAGE = /^(@libp2p\/|libp2p$|libp2p\/|it-(length-prefixed|pipe|pushable|stream-types)$)/
 const NETWORK_PACKAGE_USERS = /^(libp2p\/|daemon\/|cli\/|create\.ts$)/
 
 /** The rest of src runs in browsers too. */

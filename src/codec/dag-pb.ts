@@ -4,7 +4,8 @@
  * Which malformed blocks still count has to be decided as go-ds-crdt decides it, or a hostile block would make Go
  * and TypeScript replicas differ for good. So this reads what go-codec-dagpb and go-cid read: sections in the one
  * order they allow, no field that they do not know, minimal varints in a CID, and bytes after a CID that are
- * ignored. `@ipld/dag-pb` differs in the last three; the tests hold the two against each other elsewhere.
+ * ignored. `@ipld/dag-pb` differs in the last two, so it serves
+ * the tests only, which hold the two against each other.
  */
 import type { BlockId } from '../crdt/delta.ts'
 import { blockIdFromDigest, DAG_PB_CODE, DIGEST_LENGTH, digestFromBlockId } from './block-id.ts'

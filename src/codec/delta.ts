@@ -33,28 +33,40 @@ const EMPTY: Uint8Array = new Uint8Array(0)
 
 const tag = (field: number, type: number): number => field * 8 + type
 
+/** One writer for all deltas: it keeps its buffer, which a new one would have to grow anew for every delta. */
+const writer = new BinaryWriter()
+
 export function encodeDelta(delta: Delta): Uint8Array {
-  const writer = new BinaryWriter()
+  try {
+    writeDelta(delta)
+    return writer.finish()
+  } catch (error) {
+    // Whatever was written of it must not stand in the next delta.
+    writer.finish()
+    throw error
+  }
+}
+
+function writeDelta(delta: Delta): void {
   for (const { key, value } of delta.elements) {
     writer.tag(ELEMENTS, WireType.LengthDelimited).fork()
-    writeText(writer, KEY, key)
+    writeText(KEY, key)
     if (value.length > 0) writer.tag(VALUE, WireType.LengthDelimited).bytes(value)
     writer.join()
   }
   for (const { key, id } of delta.tombstones) {
     writer.tag(TOMBSTONES, WireType.LengthDelimited).fork()
-    writeText(writer, KEY, key)
-    writeText(writer, ID, id)
+    writeText(KEY, key)
+    writeText(ID, id)
     writer.join()
   }
   if (delta.priority > 0n) writer.tag(PRIORITY, WireType.Varint).uint64(delta.priority)
-  writeText(writer, DAG_NAME, delta.dagName)
+  writeText(DAG_NAME, delta.dagName)
   if (delta.requires.length > 0) {
     writer.tag(REQUIRES, WireType.LengthDelimited).fork()
     for (const feature of delta.requires) writer.uint32(feature)
     writer.join()
   }
-  return writer.finish()
 }
 
 /** @throws WireError where protobuf-go would refuse the bytes. */
@@ -104,7 +116,7 @@ export function deltaOverhead(dagName: string): number {
   return 11 + textSize(utf8Length(dagName))
 }
 
-function writeText(writer: BinaryWriter, field: number, text: string): void {
+function writeText(field: number, text: string): void {
   if (text !== '') writer.tag(field, WireType.LengthDelimited).string(text)
 }
 

@@ -4,16 +4,20 @@
  * A want is a block that is not here: a head somebody announced, or a link of a block that waits. Wants that a
  * streaming peer claims to have are pulled, from one peer at a time as long as blocks keep coming, so that the
  * same history is not sent twice; once a stream stalls another peer is asked as well. All other wants are fetched
- * by id, many at once, so that one that nobody has delays no other.
+ * by id, many at once, and so are those that no stream is about to bring: no peer, however long its stream, holds
+ * up what another has.
  *
- * Invariants: a block is asked for once at a time; every retry backs off, with jitter and a cap; the wants, the
- * requests and the streams are bounded; a want ends by its block arriving, or by patience running out, which is
- * counted from the last progress of its branch and only while there is somebody to ask.
+ * Invariants: a block is asked for by id once at a time; every retry backs off, with jitter and a cap, and begins
+ * with another peer; the wants, the requests and the streams are bounded, and shared out fairly among the peers
+ * that led to them; a want ends by its block arriving, or by patience running out, which is counted from the last
+ * progress of its branch and only while there is somebody to ask; nothing is asked before `start`.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import type { Limits } from '../options.ts'
-import type { BlockExchange, Clock, PeerName, Random, ReceivedBlock } from '../replica/ports.ts'
+import type { PeerName, Random } from '../replica/ports.ts'
 import { backoffMs } from './backoff.ts'
+import { FairQueue } from './fair-queue.ts'
+import { Pulls, type PullsInit } from './pulls.ts'
+import { type Want, Wants } from './wants.ts'
 
 /** What a want is for. */
 export interface WantInit {
@@ -27,60 +31,37 @@ export interface WantInit {
   once?: boolean
 }
 
-export interface FetcherInit {
-  exchange: BlockExchange
-  clock: Clock
+export interface FetcherInit extends PullsInit {
   random: Random
-  limits: Limits
   /**
    * Takes a block that arrived, waits while there is no room for more, and says whether it was new.
    *
    * @param expected - the ids that were asked for; none where the peer chose what to send.
    */
-  deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId> | undefined): Promise<boolean>
+  deliver: PullsInit['deliver']
   /** Patience for a want ran out, or it was one too many. */
   giveUp(id: BlockId, root: boolean): void
-  onPullFailed(peer: PeerName, error: unknown): void
-}
-
-interface Want {
-  readonly id: BlockId
-  root: boolean
-  readonly once: boolean
-  readonly createdAt: number
-  /** The last progress of its branch: patience counts from here. */
-  since: number
-  readonly sources: Set<PeerName>
-  /** Peers whose stream ended, well or badly, without it. */
-  readonly pulled: Set<PeerName>
-  byId: boolean
-  failures: number
-  timer: unknown
-}
-
-interface Pull {
-  peer: PeerName
-  startedAt: number
-  progressAt: number
-  controller: AbortController
 }
 
 export class Fetcher {
   readonly #init: FetcherInit
-  readonly #wants = new Map<BlockId, Want>()
+  readonly #wants = new Wants()
   /** Wants that can be acted on now, by the way they go; the others wait for a timer or are in flight. */
   readonly #duePull = new Set<Want>()
-  readonly #dueById = new Set<Want>()
-  readonly #pulls = new Map<PeerName, Pull>()
+  readonly #dueById: FairQueue<Want>
+  readonly #pulls: Pulls
   readonly #requests = new Set<AbortController>()
   readonly #tasks = new Set<Promise<void>>()
   #idsInFlight = 0
   #stallTimer: unknown
   #pumping = false
+  #started = false
   #stopped = false
 
   constructor(init: FetcherInit) {
     this.#init = init
+    this.#pulls = new Pulls(init)
+    this.#dueById = new FairQueue(Math.ceil(init.limits.fetchConcurrency / 2))
   }
 
   get size(): number {
@@ -98,7 +79,13 @@ export class Fetcher {
   }
 
   has(id: BlockId): boolean {
-    return this.#wants.has(id)
+    return this.#wants.get(id) !== undefined
+  }
+
+  /** Begins to ask for what is wanted. */
+  start(): void {
+    this.#started = true
+    for (const want of this.#wants.values()) this.#makeDue(want)
   }
 
   /** Asks for a block, or adds to what is known of one that is asked for already. */
@@ -108,14 +95,9 @@ export class Fetcher {
     const want = known ?? this.#add(id, init)
     if (want === undefined) return
     want.root ||= init.root ?? false
-    let newSource = false
-    for (const source of init.sources ?? []) {
-      if (want.sources.size >= this.#init.limits.sourcesMax || want.sources.has(source)) continue
-      want.sources.add(source)
-      newSource = true
-    }
-    // Somebody else has it: no reason to sit out the pause that another peer's failure began.
-    if (known === undefined || (newSource && want.timer !== undefined)) this.#makeDue(want)
+    want.once &&= init.once ?? false
+    for (const source of init.sources ?? []) this.#addSource(want, source)
+    if (known === undefined) this.#makeDue(want)
   }
 
   /** No block that waits needs this one any more; it is still wanted if it is a head. */
@@ -123,12 +105,27 @@ export class Fetcher {
     if (this.#wants.get(id)?.root === false) this.drop(id)
   }
 
-  /** A block is here. */
-  drop(id: BlockId): void {
+  /** A block is here; says whether it was wanted as a head. */
+  drop(id: BlockId): boolean {
     const want = this.#wants.get(id)
-    if (want === undefined) return
-    this.#wants.delete(id)
+    if (want === undefined) return false
+    this.#wants.delete(want)
     this.#undue(want)
+    return want.root
+  }
+
+  /** A peer came that may have what the others failed to give. */
+  peerCame(peer: PeerName): void {
+    for (const want of this.#wants.values()) if (want.timer !== undefined) this.#addSource(want, peer)
+  }
+
+  /** A peer is gone. */
+  peerLeft(peer: PeerName): void {
+    for (const { sources, pulled } of this.#wants.values()) {
+      sources.delete(peer)
+      pulled.delete(peer)
+    }
+    this.#pump()
   }
 
   /** Ends every request at once. */
@@ -137,31 +134,48 @@ export class Fetcher {
     for (const want of this.#wants.values()) this.#undue(want)
     this.#wants.clear()
     this.#init.clock.clearTimeout(this.#stallTimer)
-    for (const { controller } of this.#pulls.values()) controller.abort()
+    this.#pulls.stop()
     for (const controller of this.#requests) controller.abort()
     await Promise.all(this.#tasks)
   }
 
-  #add(id: BlockId, { root = false, byIdFirst = false, once = false }: WantInit): Want | undefined {
-    if (root && this.#wants.size >= this.#init.limits.wantedHeadsMax) {
+  #add(
+    id: BlockId,
+    { sources = [], root = false, byIdFirst = false, once = false }: WantInit
+  ): Want | undefined {
+    const [owner = ''] = sources
+    if (root && !this.#hasRoomFor(owner)) {
       this.#init.giveUp(id, true)
       return undefined
     }
     const now = this.#init.clock.now()
     const want: Want = {
-      id,
-      root,
-      once,
-      createdAt: now,
-      since: now,
+      ...{ id, owner, root, once, createdAt: now, since: now },
       sources: new Set(),
       pulled: new Set(),
       byId: byIdFirst,
       failures: 0,
       timer: undefined
     }
-    this.#wants.set(id, want)
+    this.#wants.add(want)
     return want
+  }
+
+  #hasRoomFor(owner: PeerName): boolean {
+    if (this.#wants.size < this.#init.limits.wantedHeadsMax) return true
+    const victim = this.#wants.victimFor(owner)
+    if (victim === undefined) return false
+    this.drop(victim.id)
+    this.#init.giveUp(victim.id, true)
+    return true
+  }
+
+  #addSource(want: Want, source: PeerName): void {
+    if (want.sources.size >= this.#init.limits.sourcesMax || want.sources.has(source)) return
+    want.sources.add(source)
+    // Somebody else has it: no reason to sit out the pause that another peer's failure began.
+    if (want.timer !== undefined) this.#makeDue(want)
+    else if (this.#duePull.has(want)) this.#pump()
   }
 
   #undue(want: Want): void {
@@ -172,43 +186,30 @@ export class Fetcher {
   }
 
   #makeDue(want: Want): void {
+    if (!this.#started) return
     this.#undue(want)
-    if (!want.byId && this.#pullablePeer(want) !== undefined) this.#duePull.add(want)
+    if (!want.byId && this.#pulls.peerFor(want) !== undefined) this.#duePull.add(want)
     else this.#dueById.add(want)
     this.#pump()
   }
 
-  /** A peer that may stream what is wanted, one that is not streaming already where there is a choice. */
-  #pullablePeer(want: Want): PeerName | undefined {
-    const { exchange } = this.#init
-    if (exchange.pull === undefined || exchange.canPull === undefined) return undefined
-    let busy: PeerName | undefined
-    for (const peer of want.sources) {
-      if (want.pulled.has(peer) || !exchange.canPull(peer)) continue
-      if (!this.#pulls.has(peer)) return peer
-      busy = peer
-    }
-    return busy
-  }
-
   /** Acts on what is due, after the calls that are under way, so that wants made together go together. */
   #pump(): void {
-    if (this.#pumping) return
+    if (this.#pumping || !this.#started) return
     this.#pumping = true
     queueMicrotask(() => {
       this.#pumping = false
       if (this.#stopped) return
-      this.#startRequests()
       this.#startPulls()
+      this.#startRequests()
     })
   }
 
   #startRequests(): void {
     const { fetchConcurrency, fetchIdsMax } = this.#init.limits
-    while (this.#dueById.size > 0 && this.#idsInFlight < fetchConcurrency) {
-      const count = Math.min(fetchIdsMax, fetchConcurrency - this.#idsInFlight)
-      const wants = [...take(this.#dueById, count)]
-      for (const want of wants) this.#dueById.delete(want)
+    for (;;) {
+      const wants = this.#dueById.take(Math.min(fetchIdsMax, fetchConcurrency - this.#idsInFlight))
+      if (wants.length === 0) return
       this.#track(this.#request(wants))
     }
   }
@@ -216,20 +217,23 @@ export class Fetcher {
   async #request(wants: readonly Want[]): Promise<void> {
     const { exchange, clock, limits, deliver } = this.#init
     const ids = new Set(wants.map(({ id }) => id))
-    const peers = [...new Set(wants.flatMap(({ sources }) => [...sources]))]
+    const peers = this.#peersFor(wants)
     const hadPeers = exchange.peers().length > 0
     const controller = new AbortController()
+    const inFlight = new Set(wants)
     this.#requests.add(controller)
-    this.#idsInFlight += ids.size
+    this.#idsInFlight += inFlight.size
     let timer: unknown
     const restartTimeout = (): void => {
-      clock.clearTimeout(timer)
       timer = clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)
     }
     restartTimeout()
     try {
       for await (const block of exchange.fetch([...ids], { peers, signal: controller.signal })) {
+        clock.clearTimeout(timer)
         await deliver(block, ids)
+        // What has arrived makes room at once, however long the rest of the answer takes.
+        for (const want of inFlight) if (!this.#wants.has(want)) this.#landed(want, inFlight)
         restartTimeout()
       }
     } catch {
@@ -237,9 +241,27 @@ export class Fetcher {
     } finally {
       clock.clearTimeout(timer)
       this.#requests.delete(controller)
-      this.#idsInFlight -= ids.size
     }
-    for (const want of wants) if (this.#wants.get(want.id) === want) this.#failed(want, hadPeers)
+    for (const want of inFlight) {
+      this.#landed(want, inFlight)
+      if (this.#wants.has(want)) this.#failed(want, hadPeers)
+    }
+  }
+
+  /** Whom to ask first: those who said that they have it, and after a failure each time another peer. */
+  #peersFor(wants: readonly Want[]): PeerName[] {
+    const sources = wants.flatMap((want) => [...want.sources])
+    const failures = Math.max(...wants.map((want) => want.failures))
+    if (failures === 0) return [...new Set(sources)]
+    const peers = [...new Set([...sources, ...this.#init.exchange.peers()])]
+    const first = failures % Math.max(1, peers.length)
+    return [...peers.slice(first), ...peers.slice(0, first)]
+  }
+
+  #landed(want: Want, inFlight: Set<Want>): void {
+    inFlight.delete(want)
+    this.#idsInFlight -= 1
+    this.#dueById.done(want)
     this.#pump()
   }
 
@@ -259,75 +281,34 @@ export class Fetcher {
     want.pulled.clear()
     want.byId = false
     const pause = backoffMs(want.failures, limits.retryIntervalMs, limits.retryIntervalMsMax, random)
-    want.timer = clock.setTimeout(
-      () => {
-        want.timer = undefined
-        this.#makeDue(want)
-      },
-      Math.min(pause, patience)
-    )
+    want.timer = clock.setTimeout(() => this.#makeDue(want), Math.min(pause, patience))
   }
 
   #startPulls(): void {
     const { limits, clock } = this.#init
     clock.clearTimeout(this.#stallTimer)
     this.#stallTimer = undefined
+    this.#pulls.endUseless()
     for (const want of this.#duePull) {
-      if (this.#pulls.size >= limits.pullConcurrency) return
-      const wait = this.#msUntilStalled()
-      if (wait > 0) {
-        this.#stallTimer = clock.setTimeout(() => this.#pump(), wait)
-        return
+      const peer = this.#pulls.peerFor(want)
+      const isIdle = peer !== undefined && !this.#pulls.has(peer)
+      if (peer !== undefined && this.#pulls.isComing(want, isIdle)) continue
+      if (isIdle && this.#pulls.mayStart()) this.#track(this.#pull(peer))
+      else {
+        this.#duePull.delete(want)
+        this.#dueById.add(want)
       }
-      const peer = this.#pullablePeer(want)
-      if (peer === undefined) this.#makeDue(want)
-      else if (!this.#pulls.has(peer)) this.#track(this.#pull(peer))
     }
-  }
-
-  /** How long until no stream makes progress any more; 0 when there is none that does. */
-  #msUntilStalled(): number {
-    const now = this.#init.clock.now()
-    let wait = 0
-    for (const { progressAt } of this.#pulls.values()) {
-      wait = Math.max(wait, progressAt + this.#init.limits.pullStallMs - now)
-    }
-    return wait
+    if (this.#duePull.size > 0) this.#stallTimer = clock.setTimeout(() => this.#pump(), limits.pullStallMs)
   }
 
   async #pull(peer: PeerName): Promise<void> {
-    const { exchange, clock, deliver, onPullFailed, limits } = this.#init
-    const startedAt = clock.now()
-    const pull: Pull = { peer, startedAt, progressAt: startedAt, controller: new AbortController() }
-    this.#pulls.set(peer, pull)
-    const wants = [...this.#duePull].filter(({ sources }) => sources.has(peer))
-    const want = wants.slice(0, limits.helloHeadsMax).map(({ id }) => id)
-    const { signal } = pull.controller
-    try {
-      for await (const block of exchange.pull?.({ peer, want, signal }) ?? []) {
-        if (await deliver(block, undefined)) pull.progressAt = clock.now()
-      }
-    } catch (error) {
-      if (!this.#stopped) onPullFailed(peer, error)
-    } finally {
-      this.#pulls.delete(peer)
-    }
-    // What the peer was asked for and did not send, it does not have. What was wanted later, it was not asked for.
-    for (const missed of wants) missed.pulled.add(peer)
-    for (const due of [...this.#duePull]) if (this.#pullablePeer(due) === undefined) this.#makeDue(due)
+    await this.#pulls.run(peer, this.#duePull)
     this.#pump()
   }
 
   #track(task: Promise<void>): void {
     this.#tasks.add(task)
     void task.finally(() => this.#tasks.delete(task))
-  }
-}
-
-function* take<T>(values: Iterable<T>, count: number): Generator<T> {
-  let taken = 0
-  for (const value of values) {
-    if (taken++ >= count) return
-    yield value
   }
 }

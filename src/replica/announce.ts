@@ -26,7 +26,7 @@ export interface AnnouncerInit {
   logger: Logger
   /** The heads as they are now. */
   heads(): AnnouncedHead[]
-  /** Whether nothing is being fetched or merged, so that the heads are worth telling. */
+  /** Whether nothing is being streamed or merged, so that the heads are worth telling. */
   isLevel(): boolean
 }
 
@@ -86,13 +86,19 @@ export class Announcer {
 
   /** Heads changed by nodes that did not come by gossip, so that those who only gossip with us may lack them. */
   learned(): void {
-    if (this.#stopped || this.#relayTimer !== undefined) return
-    const { clock, limits, random } = this.#init
+    const { limits, random } = this.#init
+    if (this.#relayTimer === undefined) this.#relayIn(limits.relayDelayMs * random())
+  }
+
+  #relayIn(ms: number): void {
+    if (this.#stopped) return
+    const { clock, limits, random, isLevel } = this.#init
     this.#relayTimer = clock.setTimeout(() => {
       this.#relayTimer = undefined
-      if (this.#init.isLevel()) this.#track(this.#sayUnsaid())
-      else this.learned()
-    }, limits.relayDelayMs * random())
+      if (isLevel()) this.#track(this.#sayUnsaid())
+      // The pause of the first wait may be none at all, and would be a loop here.
+      else this.#relayIn(jittered(limits.retryIntervalMs, random))
+    }, ms)
   }
 
   /** Says the heads that nobody said since the last time. */

@@ -26,6 +26,9 @@ export interface InboxInit {
 export class Inbox {
   readonly #init: InboxInit
   readonly #waiting: HeardHeads[] = []
+  /** Who waits until a message is handled. */
+  readonly #watchers = new Map<HeardHeads, Array<() => void>>()
+  #handling: HeardHeads | undefined
   #bytes = 0
   #running: Promise<void> | undefined
   #stopped = false
@@ -35,7 +38,8 @@ export class Inbox {
   }
 
   push(heard: HeardHeads): void {
-    if (this.#stopped) return
+    // A message without heads would take room and be of no size.
+    if (this.#stopped || heard.heads.length === 0) return
     const bytes = sizeOf(heard)
     if (this.#waiting.length > 0 && this.#bytes + bytes > this.#init.bytesMax) {
       this.#init.onDropped(heard)
@@ -46,20 +50,33 @@ export class Inbox {
     this.#running ??= this.#run()
   }
 
-  /** Resolves when everything that was pushed so far is handled. */
-  async idle(): Promise<void> {
-    await this.#running
+  /** Resolves when everything that was pushed so far is handled, whatever comes meanwhile. */
+  async handled(signal?: AbortSignal): Promise<void> {
+    const last = this.#waiting.at(-1) ?? this.#handling
+    if (last === undefined) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#watchers.set(last, [...(this.#watchers.get(last) ?? []), resolve])
+    try {
+      await promise
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#waiting.length = 0
+    for (const heard of this.#waiting.splice(0)) this.#handled(heard)
     await this.#running
   }
 
   async #run(): Promise<void> {
+    // Not before `push` knows that it runs: it would call it running once it has ended.
+    await undefined
     for (let heard = this.#waiting.shift(); heard !== undefined; heard = this.#waiting.shift()) {
       this.#bytes -= sizeOf(heard)
+      this.#handling = heard
       for (const head of heard.heads) {
         if (this.#stopped) break
         try {
@@ -68,9 +85,16 @@ export class Inbox {
           this.#init.onError(error)
         }
       }
+      this.#handling = undefined
+      this.#handled(heard)
     }
     this.#bytes = 0
     this.#running = undefined
+  }
+
+  #handled(heard: HeardHeads): void {
+    for (const resolve of this.#watchers.get(heard) ?? []) resolve()
+    this.#watchers.delete(heard)
   }
 }
 

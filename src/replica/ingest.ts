@@ -5,9 +5,10 @@
  * gets to it, while the fetcher looks for what it lacks; so a branch that is half walked is taken up again after
  * a restart.
  *
- * Invariants: nothing is queued before what it links to, but for links that were given up; a block counts for
- * the clock from the moment it is verified; bytes in memory and blocks on disk are bounded, the latter for each
- * peer; whatever a peer sends is at worst counted and reported, never thrown.
+ * Invariants: nothing is queued before what it links to, but for links that were given up; whatever a block waits
+ * for waits itself, is queued or is wanted; a block counts for the clock from the moment it is verified; bytes in
+ * memory and blocks on disk are bounded, the latter for each peer; whatever a peer sends is at worst counted and
+ * reported, never thrown.
  */
 import { blockIdOf } from '../codec/block-id.ts'
 import { type DagNode, decodeNode } from '../codec/node.ts'
@@ -19,6 +20,8 @@ import type { PendingStore } from '../storage/pending-store.ts'
 import type { ReplicaCounters } from './counters.ts'
 import { type PendingBlock, PendingBlocks, WINDOW_LINKS } from './pending.ts'
 import type { Logger, PeerName, ReceivedBlock } from './ports.ts'
+import { ReadyQueue } from './ready.ts'
+import { Room } from './room.ts'
 import { Settlement } from './settlement.ts'
 import type { ReplicaState } from './state.ts'
 
@@ -33,19 +36,12 @@ export interface IngestInit {
   wake(): void
   /** Blocks that are missing, and who led here; `root` where they are heads that were dropped for a while. */
   want(ids: Iterable<BlockId>, from: PeerName, root: boolean): void
-  /** This one is here. */
-  arrived(id: BlockId): void
+  /** This one is here; says whether it was wanted as a head. */
+  arrived(id: BlockId): boolean
+  /** A head that was dropped for a while, which a restart must not forget. */
+  remember(id: BlockId): void
   /** Nobody waits for these any more. */
   unwant(ids: Iterable<BlockId>): void
-}
-
-/** A node that the writer may apply once everything queued before it is. */
-interface QueuedNode {
-  id: BlockId
-  size: number
-  /** In memory, unless its row is in the store. */
-  node: DagNode | undefined
-  stored: boolean
 }
 
 export class Ingest {
@@ -53,15 +49,16 @@ export class Ingest {
   readonly settlement = new Settlement()
   readonly #init: IngestInit
   readonly #pending = new PendingBlocks()
-  readonly #queue = new Map<BlockId, QueuedNode>()
+  readonly #queue: ReadyQueue
+  readonly #room: Room
   readonly #unstored = new Set<PendingBlock>()
   readonly #dropped = new Set<BlockId>()
   readonly #evictedRoots = new Map<BlockId, PeerName>()
-  #bytesInMemory = 0
-  #room: PromiseWithResolvers<void> | undefined
 
   constructor(init: IngestInit) {
     this.#init = init
+    this.#queue = new ReadyQueue(init.pendingStore, init.limits)
+    this.#room = new Room(init.limits.readyBytesMax)
   }
 
   get hasReady(): boolean {
@@ -81,10 +78,11 @@ export class Ingest {
     return this.#queue.has(id) || this.#pending.has(id) || this.#init.log.recent(id) !== undefined
   }
 
-  /** Every block that is here and not merged yet. */
+  /** Every block that is here and not merged yet, and every head that was dropped for a while. */
   *unmerged(): Generator<BlockId> {
-    yield* this.#queue.keys()
+    yield* this.#queue.ids()
     yield* this.#pending.ids()
+    yield* this.#evictedRoots.keys()
   }
 
   /** Takes up the blocks that waited when the store was closed. */
@@ -92,6 +90,11 @@ export class Ingest {
     for await (const { id, from, bytes } of this.#init.pendingStore.blocks()) {
       if ((await this.#init.log.applied(id)) !== undefined) this.#dropped.add(id)
       else await this.#admit(decodeNode(id, bytes), from, { root: true, stored: true })
+    }
+    // Which of them were said to be heads is forgotten; what lies below another is found by way of it.
+    for (const id of this.#pending.ids()) {
+      const block = this.#pending.get(id)
+      if (block !== undefined && this.#pending.isAwaited(id)) block.root = false
     }
   }
 
@@ -111,11 +114,10 @@ export class Ingest {
     if (bytes.length > limits.blockBytesMax) return this.#refuse('oversizedBlocks', from)
     const id = await blockIdOf(bytes)
     if (expected !== undefined && !expected.has(id)) return this.#refuse('mismatchedBlocks', from)
-    this.#init.arrived(id)
     if (this.holds(id) || (await log.applied(id)) !== undefined) {
       counters.duplicateBlocks += 1
-      const pending = this.#pending.get(id)
-      if (pending !== undefined) pending.root ||= root
+      this.#isHead(id, root)
+      if (!this.#queue.has(id) && !this.#pending.has(id)) this.settlement.settle(id)
       return false
     }
     const node = decodeNode(id, bytes)
@@ -127,16 +129,12 @@ export class Ingest {
 
   /** Waits until there is room for more bytes in memory. */
   async room(): Promise<void> {
-    while (this.#bytesInMemory > this.#init.limits.readyBytesMax) {
-      this.#room ??= Promise.withResolvers()
-      await this.#room.promise
-    }
+    await this.#room.wait()
   }
 
   /** Lets whoever waits for room go on: nothing more is taken. */
   close(): void {
-    this.#bytesInMemory = 0
-    this.#freed(0)
+    this.#room.close()
   }
 
   /** A missing link could not be had within the patience of its branch: what waits for it goes on without. */
@@ -146,25 +144,9 @@ export class Ingest {
     this.settlement.settle(id)
   }
 
-  /** The next nodes to apply, in order. They stay queued until `merged`, so that a failed commit loses none. */
+  /** The next nodes to apply, in order. They stay queued until `merged`. */
   async next(): Promise<DagNode[]> {
-    const { commitNodesMax, commitBytesMax } = this.#init.limits
-    const chosen: QueuedNode[] = []
-    let bytes = 0
-    for (const queued of this.#queue.values()) {
-      bytes += queued.size
-      if (chosen.length > 0 && (bytes > commitBytesMax || chosen.length >= commitNodesMax)) break
-      chosen.push(queued)
-    }
-    const stored = chosen.filter(({ node }) => node === undefined)
-    const blocks = await this.#init.pendingStore.get(stored.map(({ id }) => id))
-    const loaded = new Map(stored.map(({ id }, index) => [id, blocks[index]]))
-    return chosen.map(({ id, node }) => {
-      const bytesOfRow = loaded.get(id)
-      if (node !== undefined) return node
-      if (bytesOfRow === undefined) throw new TypeError(`The row of pending block ${id} is gone`)
-      return decodeNode(id, bytesOfRow)
-    })
+    return await this.#queue.next()
   }
 
   /** Puts the deletion of what these nodes no longer need into their commit. */
@@ -175,9 +157,8 @@ export class Ingest {
   /** These nodes were committed. */
   merged(nodes: readonly DagNode[]): void {
     for (const { id } of nodes) {
-      const queued = this.#queue.get(id)
-      this.#queue.delete(id)
-      if (queued?.node !== undefined) this.#freed(queued.size)
+      const queued = this.#queue.remove(id)
+      if (queued?.node !== undefined) this.#room.free(queued.size)
       this.settlement.settle(id)
     }
     this.#resumeEvicted()
@@ -186,8 +167,10 @@ export class Ingest {
   /** A local commit made a node that somebody else may wait for, or that came back from a peer meanwhile. */
   async appliedLocally(nodes: readonly DagNode[]): Promise<void> {
     for (const { id } of nodes) {
+      this.#unqueue(id)
       if (this.#pending.has(id)) this.#drop(id)
       if (this.#pending.isAwaited(id)) await this.#release(id)
+      this.settlement.settle(id)
     }
   }
 
@@ -213,11 +196,13 @@ export class Ingest {
     block.stored = true
     this.#unstored.delete(block)
     const queued = this.#queue.get(block.id)
+    const pending = this.#pending.get(block.id)
     if (queued !== undefined) queued.stored = true
-    else if (!this.#pending.has(block.id)) this.#dropped.add(block.id)
-    else if (block.node !== undefined) {
+    else if (pending === undefined) this.#dropped.add(block.id)
+    // It may have been dropped and have come again meanwhile.
+    else if (pending === block && block.node !== undefined) {
       block.node = undefined
-      this.#freed(block.size)
+      this.#room.free(block.size)
     }
   }
 
@@ -227,60 +212,68 @@ export class Ingest {
     from: PeerName,
     { root, stored }: { root: boolean; stored: boolean }
   ): Promise<void> {
-    const { missing, seen } = await this.#missingLinks(node.links, 0)
-    const { id, bytes } = node
-    if (this.holds(id)) return
+    const { id, bytes, links } = node
+    let missing: Set<BlockId>
+    let linksSeen = 0
+    do {
+      missing = await this.#lookUp(links.slice(linksSeen, linksSeen + WINDOW_LINKS))
+      for (const link of missing) if (this.#isHere(link)) missing.delete(link)
+      linksSeen = Math.min(linksSeen + WINDOW_LINKS, links.length)
+    } while (missing.size === 0 && linksSeen < links.length)
+    if (this.holds(id)) {
+      this.#isHead(id, root)
+      return
+    }
     const block: PendingBlock = {
       id,
       from,
       size: bytes.length,
       missing,
-      linksSeen: seen,
-      linkCount: node.links.length,
-      root,
+      linksSeen,
+      linkCount: links.length,
+      root: this.#isHead(id, root),
       node: stored ? undefined : node,
       stored
     }
-    if (!stored) this.#bytesInMemory += block.size
+    if (!stored) this.#room.take(block.size)
     if (missing.size === 0) {
       this.#enqueue(block)
       await this.#release(id)
       return
     }
     this.#pending.add(block)
+    // Its row is written anew, and must not be deleted with what was dropped before.
+    this.#dropped.delete(id)
     if (!stored) {
       this.#unstored.add(block)
       this.#init.wake()
     }
-    this.#init.want(missing, from, false)
+    this.#wantMissing(block)
     this.#enforceBudget(from)
   }
 
-  /** The first links, from `start` on, that are neither applied nor queued: at most a window of them. */
-  async #missingLinks(
-    links: readonly BlockId[],
-    start: number
-  ): Promise<{ missing: Set<BlockId>; seen: number }> {
-    const missing = new Set<BlockId>()
-    let seen = start
-    while (seen < links.length && missing.size === 0) {
-      const window = links.slice(seen, seen + WINDOW_LINKS)
-      seen += window.length
-      const unknown = window.filter((id) => !this.#queue.has(id) && this.#init.log.recent(id) === undefined)
-      const rows = unknown.length === 0 ? [] : await this.#init.log.appliedMany(unknown)
-      for (const [index, id] of unknown.entries()) {
-        // While the store was read, a link may have been queued or applied.
-        const here =
-          rows[index] !== undefined || this.#queue.has(id) || this.#init.log.recent(id) !== undefined
-        if (!here) missing.add(id)
-      }
-    }
-    return { missing, seen }
+  /** A block is here: whether it is one that somebody said is a head. */
+  #isHead(id: BlockId, root: boolean): boolean {
+    const wanted = this.#init.arrived(id)
+    const evicted = this.#evictedRoots.delete(id)
+    const pending = this.#pending.get(id)
+    if (pending !== undefined) pending.root ||= root || wanted
+    return root || wanted || evicted
+  }
+
+  #isHere(id: BlockId): boolean {
+    return this.#queue.has(id) || this.#init.log.recent(id) !== undefined
+  }
+
+  /** Which of these links are neither applied nor queued, as of a turn ago: one may have come while this was read. */
+  async #lookUp(links: readonly BlockId[]): Promise<Set<BlockId>> {
+    const unknown = links.filter((id) => !this.#isHere(id))
+    const rows = unknown.length === 0 ? [] : await this.#init.log.appliedMany(unknown)
+    return new Set(unknown.filter((_, index) => rows[index] === undefined))
   }
 
   #enqueue(block: PendingBlock): void {
-    const { id, size, node, stored } = block
-    this.#queue.set(id, { id, size, node, stored })
+    this.#queue.add(block)
     this.#init.wake()
   }
 
@@ -289,6 +282,8 @@ export class Ingest {
     const here = [id]
     for (let link = here.pop(); link !== undefined; link = here.pop()) {
       for (const block of this.#pending.release(link)) {
+        // While another one was looked up, it may have been dropped.
+        if (this.#pending.get(block.id) !== block) continue
         if (block.linksSeen < block.linkCount && (await this.#waitsForMore(block))) continue
         this.#pending.remove(block.id)
         this.#unstored.delete(block)
@@ -300,40 +295,76 @@ export class Ingest {
 
   /** Whether a block with more links than were looked at waits for any of the others. */
   async #waitsForMore(block: PendingBlock): Promise<boolean> {
-    const node = block.node ?? (await this.#read(block.id))
-    const { missing, seen } = await this.#missingLinks(node?.links ?? [], block.linksSeen)
-    block.linksSeen = seen
-    this.#pending.awaitMore(block, missing)
-    this.#init.want(missing, block.from, false)
-    return missing.size > 0
+    const { links } = block.node ?? (await this.#read(block.id))
+    do {
+      const missing = await this.#lookUp(links.slice(block.linksSeen, block.linksSeen + WINDOW_LINKS))
+      // Meanwhile it may have been dropped over its budget, or have become a local node.
+      if (this.#pending.get(block.id) !== block) return true
+      for (const link of missing) if (this.#isHere(link)) missing.delete(link)
+      block.linksSeen = Math.min(block.linksSeen + WINDOW_LINKS, links.length)
+      this.#pending.awaitMore(block, missing)
+    } while (block.missing.size === 0 && block.linksSeen < links.length)
+    this.#wantMissing(block)
+    return block.missing.size > 0
   }
 
-  async #read(id: BlockId): Promise<DagNode | undefined> {
+  /** A link that waits itself is here: what it lacks is asked for already. */
+  #wantMissing({ missing, from }: PendingBlock): void {
+    const absent = [...missing].filter((link) => !this.#pending.has(link))
+    if (absent.length > 0) this.#init.want(absent, from, false)
+  }
+
+  async #read(id: BlockId): Promise<{ links: BlockId[] }> {
     const [bytes] = await this.#init.pendingStore.get([id])
-    return bytes === undefined ? undefined : decodeNode(id, bytes)
+    return bytes === undefined ? { links: [] } : decodeNode(id, bytes)
   }
 
   #enforceBudget(from: PeerName): void {
-    const { pendingBlocksPerPeerMax, pendingBytesPerPeerMax, wantedHeadsMax } = this.#init.limits
+    const { pendingBlocksPerPeerMax, pendingBytesPerPeerMax } = this.#init.limits
     for (;;) {
       const block = this.#pending.overBudget(from, pendingBlocksPerPeerMax, pendingBytesPerPeerMax)
-      if (block === undefined) return
-      this.#init.counters.pendingEvicted += 1
-      const awaited = this.#pending.isAwaited(block.id)
-      this.#drop(block.id)
-      // A head, or what others wait for, is taken up again once there is room; all else lies below such a one.
-      if ((block.root || awaited) && this.#evictedRoots.size < wantedHeadsMax)
-        this.#evictedRoots.set(block.id, from)
+      if (block === undefined) break
+      this.#evict(block)
+    }
+    this.#resumeEvicted()
+  }
+
+  /** Drops a block and all that waits for it. The heads among them are remembered: the others lie below them. */
+  #evict(first: PendingBlock): void {
+    const { counters, limits, remember } = this.#init
+    const evicted = [first]
+    for (let block = evicted.pop(); block !== undefined; block = evicted.pop()) {
+      const { id, from, root } = block
+      if (!this.#pending.has(id)) continue
+      counters.pendingEvicted += 1
+      evicted.push(...this.#pending.waiters(id))
+      this.#drop(id)
+      if (!root) continue
+      if (this.#evictedRoots.size < limits.wantedHeadsMax) {
+        this.#evictedRoots.set(id, from)
+        remember(id)
+      } else {
+        counters.droppedHeads += 1
+        this.settlement.settle(id)
+      }
     }
   }
 
-  /** Asks again for what was dropped over a budget, once half of what waits is gone. */
+  /** Asks again for the heads that were dropped over a budget, once half of what waited under it is gone. */
   #resumeEvicted(): void {
-    if (this.#evictedRoots.size === 0 || this.#pending.size > this.#init.limits.pendingBlocksPerPeerMax / 2)
-      return
-    const evicted = [...this.#evictedRoots]
-    this.#evictedRoots.clear()
-    for (const [id, from] of evicted) this.#init.want([id], from, true)
+    const enough = this.#init.limits.pendingBlocksPerPeerMax / 2
+    for (const [id, from] of this.#evictedRoots) {
+      if (this.#pending.entriesOf(from) > enough) continue
+      this.#evictedRoots.delete(id)
+      this.#init.want([id], from, true)
+    }
+  }
+
+  /** Two replicas may write the very same node: it must not be applied again. */
+  #unqueue(id: BlockId): void {
+    const queued = this.#queue.remove(id)
+    if (queued?.node !== undefined) this.#room.free(queued.size)
+    if (queued?.stored) this.#dropped.add(id)
   }
 
   #drop(id: BlockId): void {
@@ -342,15 +373,8 @@ export class Ingest {
     this.#init.unwant(this.#pending.remove(id))
     this.#unstored.delete(block)
     if (block.stored) this.#dropped.add(id)
-    if (block.node !== undefined) this.#freed(block.size)
+    if (block.node !== undefined) this.#room.free(block.size)
     this.#init.wake()
-  }
-
-  #freed(bytes: number): void {
-    this.#bytesInMemory -= bytes
-    if (this.#bytesInMemory > this.#init.limits.readyBytesMax) return
-    this.#room?.resolve()
-    this.#room = undefined
   }
 
   #refuse(counter: 'oversizedBlocks' | 'mismatchedBlocks', from: PeerName): false {

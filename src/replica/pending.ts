@@ -33,6 +33,8 @@ export interface PendingBlock {
 
 interface Budget {
   blocks: Map<BlockId, PendingBlock>
+  /** Blocks, and links that they wait for: both take memory. */
+  entries: number
   bytes: number
 }
 
@@ -61,10 +63,22 @@ export class PendingBlocks {
     return this.#waiters.has(id)
   }
 
+  /** The blocks that wait for this one. */
+  waiters(id: BlockId): PendingBlock[] {
+    const waiters = [...(this.#waiters.get(id) ?? [])]
+    return waiters.map((waiter) => this.#blocks.get(waiter)).filter((block) => block !== undefined)
+  }
+
+  /** How much of its budget a peer uses: its blocks, and the links that they wait for. */
+  entriesOf(from: PeerName): number {
+    return this.#budgets.get(from)?.entries ?? 0
+  }
+
   add(block: PendingBlock): void {
     this.#blocks.set(block.id, block)
-    const budget = this.#budgets.get(block.from) ?? { blocks: new Map(), bytes: 0 }
+    const budget = this.#budgets.get(block.from) ?? { blocks: new Map(), entries: 0, bytes: 0 }
     budget.blocks.set(block.id, block)
+    budget.entries += 1 + block.missing.size
     budget.bytes += block.size
     this.#budgets.set(block.from, budget)
     for (const link of block.missing) this.#await(link, block.id)
@@ -75,6 +89,7 @@ export class PendingBlocks {
     for (const link of links) {
       block.missing.add(link)
       this.#await(link, block.id)
+      this.#count(block, 1)
     }
   }
 
@@ -85,7 +100,9 @@ export class PendingBlocks {
     const released: PendingBlock[] = []
     for (const id of waiters ?? []) {
       const block = this.#blocks.get(id)
-      if (block?.missing.delete(link) === true && block.missing.size === 0) released.push(block)
+      if (block?.missing.delete(link) !== true) continue
+      this.#count(block, -1)
+      if (block.missing.size === 0) released.push(block)
     }
     return released
   }
@@ -96,7 +113,10 @@ export class PendingBlocks {
     if (block === undefined) return []
     this.#blocks.delete(id)
     const budget = this.#budgets.get(block.from)
-    if (budget?.blocks.delete(id) === true) budget.bytes -= block.size
+    if (budget?.blocks.delete(id) === true) {
+      budget.entries -= 1 + block.missing.size
+      budget.bytes -= block.size
+    }
     if (budget?.blocks.size === 0) this.#budgets.delete(block.from)
     const unawaited: BlockId[] = []
     for (const link of block.missing) {
@@ -114,11 +134,17 @@ export class PendingBlocks {
    * or next to it. What is below it stays, so that a walk that is longer than the budget reaches its end, is
    * merged from there, and is then walked again from the head that is remembered.
    */
-  overBudget(from: PeerName, blocksMax: number, bytesMax: number): PendingBlock | undefined {
+  overBudget(from: PeerName, entriesMax: number, bytesMax: number): PendingBlock | undefined {
     const budget = this.#budgets.get(from)
-    if (budget === undefined || (budget.blocks.size <= blocksMax && budget.bytes <= bytesMax))
-      return undefined
+    // One block may always wait: it could be fetched again and again otherwise, and never merged.
+    if (budget === undefined || budget.blocks.size <= 1) return undefined
+    if (budget.entries <= entriesMax && budget.bytes <= bytesMax) return undefined
     return budget.blocks.values().next().value
+  }
+
+  #count(block: PendingBlock, entries: number): void {
+    const budget = this.#budgets.get(block.from)
+    if (budget !== undefined) budget.entries += entries
   }
 
   #await(link: BlockId, id: BlockId): void {

@@ -57,11 +57,13 @@ export class Publisher {
     let shared = new Map<string, KeyIntent>()
     let size = 0
     for (const intents of composed) {
-      const added = this.#items(intents).reduce((sum, item) => sum + item.size, 0)
+      let added = this.#sizeOf(intents)
       if (shared.size > 0 && (!share || size + added > this.#bytesMax)) {
         await this.#seal(shared)
         shared = new Map()
         size = 0
+        // What was sealed is alive now, and a delete in this unit has to name it too.
+        added = this.#sizeOf(intents)
       }
       for (const [key, intent] of intents) {
         // A unit that only puts must not forget the removal that an earlier unit of this delta asked for.
@@ -98,6 +100,10 @@ export class Publisher {
       if (value !== undefined) items.push({ size: elementSize(key, value.length), element: { key, value } })
     }
     return items
+  }
+
+  #sizeOf(intents: ReadonlyMap<string, KeyIntent>): number {
+    return this.#items(intents).reduce((sum, item) => sum + item.size, 0)
   }
 
   /** Makes nodes of intents: one, unless they are too large for one. */

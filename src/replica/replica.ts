@@ -31,6 +31,7 @@ import { decodeFeatures } from '../storage/rows.ts'
 import { SetStore } from '../storage/set-store.ts'
 import { Announcer } from './announce.ts'
 import { newCounters, type ReplicaCounters } from './counters.ts'
+import { GapRetry } from './gap-retry.ts'
 import { Inbox } from './inbox.ts'
 import { Ingest } from './ingest.ts'
 import { CommitDraft, type Committed, KNOWN_FEATURES, type MergeStores } from './merge.ts'
@@ -83,9 +84,8 @@ export class Replica implements ReplicaView {
   readonly #wanted: WantedHeads
   readonly #fetcher: Fetcher | undefined
   readonly #announcer: Announcer | undefined
+  readonly #gapRetry: GapRetry
   readonly #claims = new Map<PeerName, PeerClaim>()
-  #gapTimer: unknown
-  #lastGap: BlockId | undefined
   #stopped = false
 
   private constructor(init: ReplicaInit, stores: MergeStores, state: ReplicaState) {
@@ -110,7 +110,11 @@ export class Replica implements ReplicaView {
       want: (ids, from, root) => {
         for (const id of ids) this.#want(id, { sources: [from], root })
       },
-      arrived: (id) => this.#fetcher?.drop(id),
+      arrived: (id) => this.#fetcher?.drop(id) ?? false,
+      remember: (id) => {
+        this.#wanted.add(id)
+        this.#writer.wake()
+      },
       unwant: (ids) => {
         for (const id of ids) this.#fetcher?.release(id)
       }
@@ -131,6 +135,14 @@ export class Replica implements ReplicaView {
     })
     if (exchange !== undefined) this.#fetcher = this.#newFetcher(exchange)
     if (broadcaster !== undefined) this.#announcer = this.#newAnnouncer(broadcaster)
+    this.#gapRetry = new GapRetry({
+      ...{ gaps: stores.gaps, clock, random, limits, logger },
+      hasGaps: () => this.#fetcher !== undefined && state.committed.gaps > 0,
+      ask: (missing) => {
+        const sources = exchange?.peers() ?? []
+        for (const id of missing) this.#fetcher?.want(id, { sources, once: true, byIdFirst: true })
+      }
+    })
   }
 
   /** Opens the store and begins to run: writes, then serving, then listening, then announcing. */
@@ -148,7 +160,12 @@ export class Replica implements ReplicaView {
     await gaps.load()
     const state = ReplicaState.load(layout.state, await rows.get(layout.state))
     const replica = new Replica(init, { ...stores, heads, gaps }, state)
-    await replica.#start()
+    try {
+      await replica.#start()
+    } catch (error) {
+      await replica.stop()
+      throw error
+    }
     return replica
   }
 
@@ -156,19 +173,21 @@ export class Replica implements ReplicaView {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const { broadcaster, exchange, clock } = this.#init
-    clock.clearTimeout(this.#gapTimer)
+    const { broadcaster, exchange } = this.#init
+    this.#gapRetry.stop()
     this.#queue.clear(new ClosedError())
     this.#ingest.close()
-    await Promise.all([
+    const stopped = await Promise.allSettled([
       broadcaster?.stop(),
       this.#announcer?.stop(),
       this.#fetcher?.stop(),
       this.#inbox.stop(),
       exchange?.stop()
     ])
+    // Even where the network could not be left, nothing of the store may go on.
     await this.#writer.stop()
     this.#ingest.settlement.close(new ClosedError())
+    for (const result of stopped) if (result.status === 'rejected') throw result.reason
   }
 
   /**
@@ -190,7 +209,7 @@ export class Replica implements ReplicaView {
   /** Waits until every head that was heard of so far is merged, or was given up. */
   async waitForSync(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    await this.#inbox.idle()
+    await this.#inbox.handled(signal)
     await this.#ingest.settlement.wait(
       [...this.#ingest.unmerged(), ...(this.#fetcher?.roots() ?? [])],
       signal
@@ -244,14 +263,18 @@ export class Replica implements ReplicaView {
 
   peerClaims(peer: PeerName, claim: PeerClaim): void {
     if (this.#stopped) return
+    const isNew = !this.#claims.has(peer)
     this.#claims.set(peer, claim)
     this.#inbox.push({ heads: claim.heads, from: peer, gossip: false })
+    if (!isNew) return
     // A peer that was not there before may have what nobody else had.
-    this.#retryGapsIn(0)
+    this.#fetcher?.peerCame(peer)
+    this.#gapRetry.within(0)
   }
 
   peerLeft(peer: PeerName): void {
     this.#claims.delete(peer)
+    this.#fetcher?.peerLeft(peer)
   }
 
   async #start(): Promise<void> {
@@ -263,10 +286,11 @@ export class Replica implements ReplicaView {
       else this.#want(id, { root: true })
     }
     await exchange?.start(this)
+    this.#fetcher?.start()
     await broadcaster?.start((message, from) => this.#receiveBroadcast(message, from))
     this.#announcer?.start()
     this.#writer.wake()
-    if (this.#state.committed.gaps > 0) this.#retryGapsIn(this.#init.limits.retryIntervalMs)
+    this.#gapRetry.within(this.#init.limits.retryIntervalMs)
     logger('started with %d nodes and %d heads', this.#state.committed.sequence, this.heads().length)
   }
 
@@ -293,7 +317,9 @@ export class Replica implements ReplicaView {
         await this.#ingest.room()
         return this.#stopped ? false : await this.#ingest.receive(block, expected)
       },
-      giveUp: (id, root) => void this.#giveUp(id, root),
+      giveUp: (id, root) => {
+        this.#giveUp(id, root).catch((error) => logger.error('%s could not be given up - %e', id, error))
+      },
       onPullFailed: (peer, error) => {
         this.counters.failedPulls += 1
         logger.error('the stream from %s failed - %e', peer, error)
@@ -306,7 +332,7 @@ export class Replica implements ReplicaView {
     return new Announcer({
       ...{ broadcaster, clock, random, limits, logger, counters: this.counters },
       heads: () => this.heads().map(({ id, dagName }) => ({ id, dagName })),
-      isLevel: () => !this.#ingest.hasReady && this.#ingest.pendingCount === 0 && this.wantedCount === 0
+      isLevel: () => !this.#ingest.hasReady && (this.#fetcher?.pulling ?? 0) === 0
     })
   }
 
@@ -356,25 +382,7 @@ export class Replica implements ReplicaView {
     for (const { id } of committed.nodes) this.#wanted.remove(id)
     if (committed.origin === 'local') this.#announcer?.published(committed.nodes)
     else if (committed.headsChanged) this.#announcer?.learned()
-    if (committed.gapsOpened > 0) this.#retryGapsIn(this.#init.limits.retryIntervalMsMax)
+    if (committed.gapsOpened > 0) this.#gapRetry.within(this.#init.limits.retryIntervalMsMax)
     this.#init.onCommitted(committed)
-  }
-
-  /** Asks once in a while for what was missing when its branch was merged. */
-  #retryGapsIn(ms: number): void {
-    const { clock, limits } = this.#init
-    if (this.#fetcher === undefined || this.#state.committed.gaps === 0 || this.#stopped) return
-    clock.clearTimeout(this.#gapTimer)
-    this.#gapTimer = clock.setTimeout(() => {
-      void this.#retryGaps().finally(() => this.#retryGapsIn(limits.retryIntervalMsMax))
-    }, ms)
-  }
-
-  async #retryGaps(): Promise<void> {
-    const missing = await this.#stores.gaps.missing(this.#init.limits.fetchIdsMax, this.#lastGap)
-    this.#lastGap = missing.at(-1)
-    const sources = this.#init.exchange?.peers() ?? []
-    for (const id of missing)
-      if (!this.#stopped) this.#fetcher?.want(id, { sources, once: true, byIdFirst: true })
   }
 }

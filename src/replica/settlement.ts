@@ -12,6 +12,7 @@ interface Waiter {
 
 export class Settlement {
   readonly #waiters = new Set<Waiter>()
+  #closed: { reason: unknown } | undefined
 
   /** A block was merged, or nobody can have it. */
   settle(id: BlockId): void {
@@ -25,6 +26,7 @@ export class Settlement {
   /** Resolves when each of these blocks was settled; stops waiting when the signal is aborted. */
   async wait(ids: Iterable<BlockId>, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
+    if (this.#closed !== undefined) throw this.#closed.reason
     const outstanding = new Set(ids)
     if (outstanding.size === 0) return
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -40,8 +42,9 @@ export class Settlement {
     }
   }
 
-  /** Ends every wait. */
+  /** Ends every wait, and those that begin later. */
   close(reason: unknown): void {
+    this.#closed ??= { reason }
     for (const waiter of this.#waiters) waiter.reject(reason)
   }
 }

@@ -42,12 +42,14 @@ export class WantedHeads {
     for (const id of deleted) this.#store.unwant(id, changes)
     return () => {
       for (const id of added) {
-        this.#toStore.delete(id)
         this.#stored.add(id)
+        // It was given up while it was written.
+        if (!this.#toStore.delete(id)) this.#toDelete.add(id)
       }
       for (const id of deleted) {
-        this.#toDelete.delete(id)
         this.#stored.delete(id)
+        // It was heard of again while it was deleted.
+        if (!this.#toDelete.delete(id)) this.#toStore.add(id)
       }
     }
   }

@@ -9,7 +9,7 @@
  * written any more.
  */
 import { backoffMs } from '../dag/backoff.ts'
-import { StoreFailedError } from '../errors.ts'
+import { CommitFailedError, CorruptRowError, StoreFailedError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import type { ReplicaCounters } from './counters.ts'
@@ -19,7 +19,7 @@ import type { Clock, Logger, Random } from './ports.ts'
 import { Publisher } from './publish.ts'
 import type { ReplicaState } from './state.ts'
 import type { WantedHeads } from './wanted.ts'
-import type { WriteQueue } from './write-queue.ts'
+import type { WriteQueue, WriteUnit } from './write-queue.ts'
 
 export interface WriterInit {
   stores: MergeStores
@@ -69,43 +69,59 @@ export class Writer {
     if (this.#failure === undefined) await this.#guard(() => this.#storeWaiting())
   }
 
+  get #goesOn(): boolean {
+    return !this.#stopped && this.#failure === undefined
+  }
+
   async #run(): Promise<void> {
     const { queue, ingest, wanted } = this.#init
-    while (!this.#stopped && this.#failure === undefined) {
-      const mayMerge = this.#retryTimer === undefined
+    while (this.#goesOn) {
       if (!queue.isEmpty) await this.#commitLocal()
+      if (!this.#goesOn) break
+      // Asked only now, because the pause may have ended while a local commit was under way.
+      const mayMerge = this.#retryTimer === undefined
       if (mayMerge && ingest.hasReady) await this.#guard(() => this.#commitRemote())
       else if (mayMerge && (ingest.hasUnstored || wanted.hasUnstored))
         await this.#guard(() => this.#storeWaiting())
       else if (queue.isEmpty) break
     }
     this.#running = undefined
-    if (this.#failure !== undefined) queue.clear(this.#failure)
-    else if (!queue.isEmpty) this.wake()
+    if (this.#failure !== undefined) {
+      queue.clear(this.#failure)
+      ingest.settlement.close(this.#failure)
+    } else if (!queue.isEmpty) this.wake()
   }
 
   async #commitLocal(): Promise<void> {
-    const { stores, state, queue, limits, coalesce, counters, ingest } = this.#init
+    const { queue, limits, counters, ingest, logger } = this.#init
     const taken = queue.take(limits.commitOperationsMax)
-    const dagName = taken.units[0]?.dagName ?? ''
+    let committed: Committed | undefined
     try {
-      const draft = new CommitDraft(stores, state, 'local')
-      await new Publisher(draft, state, limits, dagName).publish(taken.units, coalesce)
-      if (draft.nodeCount === 0) {
-        taken.acknowledge()
-        return
-      }
-      const committed = await draft.commit()
-      counters.localCommits += 1
-      counters.localNodes += committed.nodes.length
-      taken.acknowledge()
-      await ingest.appliedLocally(committed.nodes)
-      this.#init.onCommitted(committed)
+      committed = await this.#publish(taken.units)
     } catch (error) {
       counters.failedCommits += 1
       this.#noteFailure(error)
-      taken.reject(error)
+      taken.reject(asCommitError(error))
+      return
     }
+    taken.acknowledge()
+    if (committed === undefined) return
+    counters.localCommits += 1
+    counters.localNodes += committed.nodes.length
+    this.#init.onCommitted(committed)
+    try {
+      await ingest.appliedLocally(committed.nodes)
+    } catch (error) {
+      logger.error('what waited for a local node could not be looked up - %e', error)
+    }
+  }
+
+  /** @returns undefined if there was nothing to write. */
+  async #publish(units: readonly WriteUnit[]): Promise<Committed | undefined> {
+    const { stores, state, limits, coalesce } = this.#init
+    const draft = new CommitDraft(stores, state, 'local')
+    await new Publisher(draft, state, limits, units[0]?.dagName ?? '').publish(units, coalesce)
+    return draft.nodeCount === 0 ? undefined : await draft.commit()
   }
 
   async #commitRemote(): Promise<void> {
@@ -156,4 +172,13 @@ export class Writer {
   #noteFailure(error: unknown): void {
     if (error instanceof StoreFailedError) this.#failure = error
   }
+}
+
+/** A datastore that cannot be read, or a blockstore that fails, refuses a write like one that cannot be written. */
+function asCommitError(error: unknown): unknown {
+  const isNamed =
+    error instanceof CommitFailedError ||
+    error instanceof StoreFailedError ||
+    error instanceof CorruptRowError
+  return isNamed ? error : new CommitFailedError(error)
 }

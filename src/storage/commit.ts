@@ -54,27 +54,43 @@ export function journaledCommitter(rows: RowStore, journalRow: string, retriesMa
       try {
         await rows.write(new Map([[journalRow, encodeJournal(changes)]]))
       } catch (error) {
-        // A put that fails may have been made all the same: it must not come to life at the next opening.
-        try {
-          await rows.write(new Map([[journalRow, null]]))
-        } catch {
-          failure = new StoreFailedError(error)
-          throw failure
-        }
-        throw new CommitFailedError(error)
+        if (await withdraw(rows, journalRow)) throw new CommitFailedError(error)
+        failure = new StoreFailedError(error)
+        throw failure
       }
-      for (let attempt = 0; ; attempt++) {
-        try {
-          await rows.write(changes.rows)
-          await rows.write(new Map([[journalRow, null]]))
-          return
-        } catch (error) {
-          if (attempt < retriesMax) continue
-          failure = new StoreFailedError(error)
-          throw failure
+      await rows.apply(async () => {
+        for (let attempt = 0; ; attempt++) {
+          try {
+            await rows.write(changes.rows)
+            await rows.write(new Map([[journalRow, null]]))
+            return
+          } catch (error) {
+            if (attempt < retriesMax) continue
+            failure = new StoreFailedError(error)
+            throw failure
+          }
         }
-      }
+      })
     }
+  }
+}
+
+/**
+ * Sees to it that a journal row whose put failed does not come to life at the next opening, for it may have been
+ * made all the same.
+ *
+ * @returns whether it is certain that there is none.
+ */
+async function withdraw(rows: RowStore, journalRow: string): Promise<boolean> {
+  try {
+    await rows.write(new Map([[journalRow, null]]))
+    return true
+  } catch {
+    // A full disk deletes nothing either, and then it most likely did not put the row.
+    return await rows.get(journalRow).then(
+      (journal) => journal === undefined,
+      () => false
+    )
   }
 }
 

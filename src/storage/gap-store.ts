@@ -64,10 +64,15 @@ export class GapStore {
     changes.delete(this.#layout.gap(missing, linkedBy))
   }
 
-  /** Follows a commit that opened or closed gaps. */
+  /** Follows a commit that opened or closed gaps. Never throws, because that commit is durable. */
   async adopt(opened: readonly GapRow[], closed: readonly GapRow[]): Promise<void> {
-    if (closed.some(({ sequence }) => sequence <= this.#limit)) await this.load()
     for (const { sequence } of opened) this.#limit = Math.min(this.#limit, sequence)
+    if (!closed.some(({ sequence }) => sequence <= this.#limit)) return
+    try {
+      await this.load()
+    } catch {
+      // A limit that is too low costs some common ground and is right all the same.
+    }
   }
 }
 

@@ -34,7 +34,8 @@ const SEQUENCE_DIGITS = 14
 const PLAIN = /^[!-$&-9;-~]*$/
 const ESCAPED_BYTE = /[^!-$&-9;-~]/
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+/** A byte order mark at the start of a name is a part of it. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Text as printable ASCII without `:`, `%` and spaces but as escapes, byte by byte of its UTF-8. */
 export function escapeText(text: string): string {

@@ -23,6 +23,13 @@ export interface RowStore {
   scanKeys(prefix: string): AsyncGenerator<string>
   /** Writes, or deletes where the value is `null`. */
   write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void>
+  /**
+   * Runs writes between which rows are half done: reads wait until it ends, and fail if it does. Without this
+   * somebody could see half of a commit, be it only between two attempts to apply it.
+   */
+  apply(writes: () => Promise<void>): Promise<void>
+  /** Makes everything written so far survive a power loss, where the datastore can; `row` is written as it is. */
+  flush(row: string): Promise<void>
 }
 
 /** How a commit survives: a crash of the process, or of the machine as well. */
@@ -120,6 +127,7 @@ function isNotFound(error: unknown): boolean {
 class DatastoreRows implements RowStore {
   readonly atomic: boolean
   readonly #datastore: Datastore
+  #applying: Promise<void> | undefined
 
   constructor(datastore: Datastore, atomic: boolean) {
     this.#datastore = datastore
@@ -127,8 +135,9 @@ class DatastoreRows implements RowStore {
   }
 
   async get(row: string): Promise<Uint8Array | undefined> {
+    await this.#applying
     try {
-      return await this.#datastore.get(new Key(row, false))
+      return ownBytes(await this.#datastore.get(new Key(row, false)))
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error
@@ -140,12 +149,14 @@ class DatastoreRows implements RowStore {
   }
 
   async *scan(prefix: string): AsyncGenerator<Row> {
+    await this.#applying
     for await (const { key, value } of this.#datastore.query({ prefix })) {
-      yield { row: key.toString(), value }
+      yield { row: key.toString(), value: ownBytes(value) }
     }
   }
 
   async *scanKeys(prefix: string): AsyncGenerator<string> {
+    await this.#applying
     for await (const key of this.#datastore.queryKeys({ prefix })) yield key.toString()
   }
 
@@ -165,6 +176,24 @@ class DatastoreRows implements RowStore {
     }
     await batch.commit()
   }
+
+  async apply(writes: () => Promise<void>): Promise<void> {
+    this.#applying = writes()
+    try {
+      await this.#applying
+    } finally {
+      this.#applying = undefined
+    }
+  }
+
+  async flush(): Promise<void> {
+    // interface-datastore has no way to ask for it.
+  }
+}
+
+/** Some datastores hand out the very bytes they keep, which a caller must not be able to change. */
+function ownBytes(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value)
 }
 
 const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' }
@@ -213,6 +242,17 @@ class LevelRows implements RowStore {
       operations.push(value === null ? { type: 'del', key } : { type: 'put', key, value })
     }
     await this.#level.batch(operations, { ...ENCODINGS, sync: this.#fsync })
+  }
+
+  /** A batch of Level is atomic, so that no row is ever half done. */
+  async apply(writes: () => Promise<void>): Promise<void> {
+    await writes()
+  }
+
+  async flush(row: string): Promise<void> {
+    const value = await this.get(row)
+    if (value === undefined) return
+    await this.#level.batch([{ type: 'put', key: row, value }], { ...ENCODINGS, sync: true })
   }
 }
 

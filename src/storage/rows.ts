@@ -66,6 +66,9 @@ export interface MetaRow {
   topic: string | undefined
 }
 
+/** One writer for all rows: it keeps its buffer, which a new one would have to grow anew for every row. */
+const shared = new BinaryWriter()
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -73,7 +76,7 @@ const BLOCK_ELSEWHERE = 0
 const BLOCK_INLINE = 1
 
 export function encodeCurrent({ winner, otherCount }: CurrentRow): Uint8Array {
-  const writer = new BinaryWriter().uint64(winner.priority).uint32(otherCount)
+  const writer = shared.uint64(winner.priority).uint32(otherCount)
   return writer.raw(digestFromBlockId(winner.id)).raw(winner.value).finish()
 }
 
@@ -97,7 +100,7 @@ export function decodeCurrentValue(row: string, bytes: Uint8Array): Uint8Array {
 }
 
 export function encodePriority(priority: bigint): Uint8Array {
-  return new BinaryWriter().uint64(priority).finish()
+  return shared.uint64(priority).finish()
 }
 
 export function decodePriority(row: string, bytes: Uint8Array): bigint {
@@ -105,7 +108,7 @@ export function decodePriority(row: string, bytes: Uint8Array): bigint {
 }
 
 export function encodeDagNames(dagNames: readonly string[]): Uint8Array {
-  const writer = new BinaryWriter()
+  const writer = shared
   for (const dagName of dagNames) writer.string(dagName)
   return writer.finish()
 }
@@ -119,7 +122,7 @@ export function decodeDagNames(row: string, bytes: Uint8Array): string[] {
 }
 
 export function encodeApplied({ sequence, priority, dagName }: AppliedRow): Uint8Array {
-  return new BinaryWriter().uint64(sequence).uint64(priority).raw(encoder.encode(dagName)).finish()
+  return shared.uint64(sequence).uint64(priority).raw(encoder.encode(dagName)).finish()
 }
 
 export function decodeApplied(row: string, bytes: Uint8Array): AppliedRow {
@@ -147,7 +150,7 @@ export function decodeLog(row: string, bytes: Uint8Array): LogRow {
 }
 
 export function encodePending({ from, bytes }: PendingRow): Uint8Array {
-  return new BinaryWriter().string(from).raw(bytes).finish()
+  return shared.string(from).raw(bytes).finish()
 }
 
 export function decodePending(row: string, bytes: Uint8Array): PendingRow {
@@ -155,7 +158,7 @@ export function decodePending(row: string, bytes: Uint8Array): PendingRow {
 }
 
 export function encodeGap({ sequence, dagName }: GapRow): Uint8Array {
-  return new BinaryWriter().uint64(sequence).raw(encoder.encode(dagName)).finish()
+  return shared.uint64(sequence).raw(encoder.encode(dagName)).finish()
 }
 
 export function decodeGap(row: string, bytes: Uint8Array): GapRow {
@@ -166,7 +169,7 @@ export function decodeGap(row: string, bytes: Uint8Array): GapRow {
 }
 
 export function encodeFeatures(features: readonly number[]): Uint8Array {
-  const writer = new BinaryWriter()
+  const writer = shared
   for (const feature of features) writer.uint32(feature)
   return writer.finish()
 }
@@ -180,7 +183,7 @@ export function decodeFeatures(row: string, bytes: Uint8Array): number[] {
 }
 
 export function encodeState(state: StateRow): Uint8Array {
-  const writer = new BinaryWriter().uint64(state.clock).uint64(state.sequence).raw(state.digest)
+  const writer = shared.uint64(state.clock).uint64(state.sequence).raw(state.digest)
   for (const counter of COUNTERS) writer.uint64(state[counter])
   return writer.finish()
 }
@@ -219,8 +222,14 @@ export function decodeMeta(row: string, bytes: Uint8Array): MetaRow {
 
 function decode<T>(row: string, bytes: Uint8Array, read: (reader: WireReader) => T): T {
   try {
-    return read(new WireReader(bytes))
+    return read(new WireReader(plain(bytes)))
   } catch (error) {
     throw new CorruptRowError(row, error instanceof Error ? error.message : String(error))
   }
+}
+
+/** LevelDB's binding gives Buffers, whose views would be Buffers too; callers get what the interface promises. */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -523,7 +523,7 @@ describe('odd blocks', () => {
       join(link(cidV1(root)), link(new Uint8Array(0)), bytesField(1, put('/c'))),
       join(link(cidV1(root)), link(join(varint(2), cidV1(root).subarray(1))), bytesField(1, put('/c'))),
       join(link(cidV1(root)), link(cidV1(root).subarray(0, -1)), bytesField(1, put('/c'))),
-      join(link(cidV1(root)), link(join(cidV1(root), hex('00'))), bytesField(1, put('/c'))),
+      join(link(cidV1(root)), link(cidV0(root).subarray(0, -1)), bytesField(1, put('/c'))),
       join(link(cidV1(root)), bytesField(2, bytesField(2, 'no hash')), bytesField(1, put('/c')))
     ]
     for (const odd of odds) {
@@ -546,9 +546,7 @@ describe('odd blocks', () => {
       join(link(cidV1(root)), link(join(hex('12 14'), digest.subarray(0, 20)))),
       join(link(cidV1(root)), link(join(hex('00 70 12 20'), digest))),
       join(link(cidV1(root)), link(join(hex('81 00 70 12 20'), digest))),
-      join(link(cidV1(root)), link(join(hex('01 70 12 a0 00'), digest))),
-      // Go, in turn, overlooks what comes after a CID.
-      join(link(cidV1(root)), link(join(cidV0(root), hex('00'))))
+      join(link(cidV1(root)), link(join(hex('01 70 12 a0 00'), digest)))
     ]
     for (const odd of odds) {
       const heads = new Map([['', cids(root, odd)]])
@@ -567,6 +565,17 @@ describe('odd blocks', () => {
       expect(dagPb.decode(odd).Links).toHaveLength(1)
       expect(shown(root, odd)).toEqual({ '/k': '/k', '/c': '/c' })
       expect(oracle([root, odd])).toMatchObject({ heads: new Map([['', cids(odd)]]), invalid: 0 })
+    }
+  })
+
+  it('overlook bytes after the CID of a link, as go-cid does and @ipld/dag-pb does not', () => {
+    const raw = cidV1(root, 0x55)
+    for (const cid of [cidV0(root), cidV1(root), raw]) {
+      const odd = join(link(join(cid, hex('00'))), bytesField(1, put('/c')))
+      expect(() => dagPb.decode(odd)).toThrow()
+      expect(shown(root, odd)).toEqual({ '/k': '/k', '/c': '/c' })
+      const heads = new Map([['', cid === raw ? cids(root, odd) : cids(odd)]])
+      expect(oracle([root, odd])).toMatchObject({ heads, nodes: 2, invalid: 0 })
     }
   })
 

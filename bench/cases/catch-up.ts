@@ -1,0 +1,52 @@
+/**
+ * A fresh peer catches up with a long linear history of single puts. Writer and reader are processes of their own,
+ * connected by TCP over the loopback; the time runs from the reader's dial to its digest being the writer's.
+ */
+import type { Benchmark } from '../benchmark.ts'
+import { checkAgreement, millisecondsBetween } from '../peer/agreement.ts'
+import { startPeer } from '../peer/process.ts'
+import { writeHistory } from '../stores.ts'
+
+const DELTAS = { full: 20_000, quick: 3000 }
+const TOPIC = 'catch-up'
+const WITHIN_MS = 120_000
+
+type Name = 'rate' | 'loop delay p99' | 'loop delay max' | 'memory' | 'cpu' | "writer's p99"
+
+export const catchUp: Benchmark<Name> = {
+  name: 'catch-up',
+  about: 'a fresh peer catches up with 20,000 single-put deltas (quick: 3,000)',
+  figures: {
+    rate: { unit: 'deltas/s', better: 'more', bar: 3000, target: 15_000 },
+    'loop delay p99': { unit: 'ms', better: 'less', target: 50 },
+    'loop delay max': { unit: 'ms', better: 'less' },
+    memory: { unit: 'MiB more', better: 'less', target: 150 },
+    cpu: { unit: 'us/delta', better: 'less' },
+    "writer's p99": { unit: 'ms', better: 'less', target: 50 }
+  },
+  runs: { full: 5, quick: 3 },
+  async prepare(scope) {
+    const count = scope.options.quick ? DELTAS.quick : DELTAS.full
+    const folder = await scope.folder()
+    await writeHistory({ folder, topic: TOPIC, prefix: 'catch-up', count })
+    const { peer: writer, address } = await startPeer(scope, { role: 'writer', folder, topic: TOPIC })
+    const { digest } = await writer.call('state')
+    return async (run) => {
+      const readerInit = { role: 'reader', folder: await run.folder(), topic: TOPIC }
+      const { peer: reader } = await startPeer(run, readerInit)
+      await Promise.all([reader.watch(), writer.watch()])
+      const startedAt = await reader.call('dial', address)
+      const endedAt = await reader.call('reached', { digest, withinMs: WITHIN_MS })
+      const [load, writerLoad] = await Promise.all([reader.call('load'), writer.call('load')])
+      await checkAgreement(writer, reader, { nodes: count, keys: count })
+      return {
+        rate: (count / millisecondsBetween(startedAt, endedAt)) * 1000,
+        'loop delay p99': load.loopDelayP99,
+        'loop delay max': load.loopDelayMax,
+        memory: load.memoryGrowth,
+        cpu: (load.cpuMs / count) * 1000,
+        "writer's p99": writerLoad.loopDelayP99
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Reads that are awaited one by one, against those of a raw datastore-level in the same run: of keys in no order
+ * that were not read lately, and of a few keys again and again.
+ */
+import type { Datastore } from 'interface-datastore'
+import { type Benchmark, checkEqual } from '../benchmark.ts'
+import { openLevel, openStore, putBatch } from '../stores.ts'
+import { alternating } from '../timing.ts'
+import { type Entry, makeEntries, numberOf, shuffled } from '../workload.ts'
+
+const KEYS = { full: 100_000, quick: 20_000 }
+const KEYS_AT_ONCE = 10_000
+const READS = 2000
+const HOT_KEYS = 100
+
+export const get: Benchmark<'cold' | 'hot' | 'rate'> = {
+  name: 'get',
+  about: 'gets awaited one by one, each key once or 100 keys again and again, in raw datastore-level gets',
+  figures: {
+    cold: { unit: 'x raw', better: 'more', target: 0.9 },
+    hot: { unit: 'x raw', better: 'more', target: 5 },
+    rate: { unit: 'gets/s', better: 'more' }
+  },
+  runs: { full: 15, quick: 7 },
+  async prepare(scope) {
+    const count = scope.options.quick ? KEYS.quick : KEYS.full
+    const entries = makeEntries('get', count)
+    const store = await openStore(scope)
+    const raw = await openLevel(scope)
+    for (let from = 0; from < count; from += KEYS_AT_ONCE) {
+      const some = entries.slice(from, from + KEYS_AT_ONCE)
+      await putBatch(store, some)
+      await putBatch(raw, some)
+    }
+    // What was cached by writing is no part of this.
+    await store.stop()
+    await store.start()
+    const order = shuffled(count).map((index) => entries[index]!)
+    const coldPair = alternating()
+    const hotPair = alternating()
+    let next = 0
+    return async () => {
+      const cold = Array.from({ length: READS }, (_, read) => order[(next + read) % count]!)
+      next += READS
+      const hot = Array.from({ length: READS }, (_, read) => order[read % HOT_KEYS]!)
+      const coldTimes = await coldPair(
+        () => getOneByOne(store, cold),
+        () => getOneByOne(raw, cold)
+      )
+      const hotTimes = await hotPair(
+        () => getOneByOne(store, hot),
+        () => getOneByOne(raw, hot)
+      )
+      return {
+        cold: coldTimes.theirs / coldTimes.ours,
+        hot: hotTimes.theirs / hotTimes.ours,
+        rate: (READS / coldTimes.ours) * 1000
+      }
+    }
+  }
+}
+
+async function getOneByOne(store: Datastore, entries: readonly Entry[]): Promise<void> {
+  for (const { key, value } of entries) checkEqual(numberOf(await store.get(key)), numberOf(value), 'a value')
+}

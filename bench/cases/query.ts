@@ -1,0 +1,46 @@
+/**
+ * A query that reads every key and value, against that of a raw datastore-level of as many rows in the same run.
+ */
+import type { Datastore } from 'interface-datastore'
+import { type Benchmark, checkEqual } from '../benchmark.ts'
+import { openLevel, openStore, putBatch } from '../stores.ts'
+import { alternating } from '../timing.ts'
+import { makeEntries, numberOf } from '../workload.ts'
+
+const ROWS = 20_000
+
+export const query: Benchmark<'speed' | 'rate'> = {
+  name: 'query',
+  about: 'a query of 20,000 keys and values, in raw datastore-level queries',
+  figures: {
+    speed: { unit: 'x raw', better: 'more', target: 0.8 },
+    rate: { unit: 'rows/s', better: 'more' }
+  },
+  runs: { full: 15, quick: 7 },
+  warmUps: 2,
+  async prepare(scope) {
+    const store = await openStore(scope)
+    const raw = await openLevel(scope)
+    await putBatch(store, makeEntries('query', ROWS))
+    await putBatch(raw, makeEntries('query', ROWS))
+    const pair = alternating()
+    return async () => {
+      const { ours, theirs } = await pair(
+        () => readAll(store),
+        () => readAll(raw)
+      )
+      return { speed: theirs / ours, rate: (ROWS / ours) * 1000 }
+    }
+  }
+}
+
+async function readAll(store: Datastore): Promise<void> {
+  let rows = 0
+  let sum = 0
+  for await (const { value } of store.query({ prefix: '/query/' })) {
+    rows += 1
+    sum += numberOf(value)
+  }
+  checkEqual(rows, ROWS, 'rows')
+  checkEqual(sum, (ROWS * (ROWS - 1)) / 2, 'the sum of all values')
+}

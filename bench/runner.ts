@@ -1,0 +1,79 @@
+/**
+ * Runs one benchmark: warm-up, samples, median and spread of every figure.
+ *
+ * Invariant: a benchmark whose result is wrong, or that fails or takes too long, gives no figures.
+ */
+import { type Benchmark, type Figure, type Sample, WrongAnswerError } from './benchmark.ts'
+import { type RunOptions, Scope } from './scope.ts'
+import { median } from './statistics.ts'
+
+/** One figure over all samples of a benchmark. */
+export interface FigureResult extends Figure {
+  name: string
+  median: number
+  min: number
+  max: number
+  samples: number[]
+  /** Absent where there is nothing to reach. */
+  verdict?: 'target' | 'bar' | 'below'
+}
+
+/** What a benchmark gave: its figures, or why there are none. */
+export interface Result {
+  name: string
+  about: string
+  seconds: number
+  figures: FigureResult[]
+  error?: string
+}
+
+export async function run(benchmark: Benchmark, options: RunOptions): Promise<Result> {
+  const { name, about } = benchmark
+  const start = performance.now()
+  const seconds = (): number => (performance.now() - start) / 1000
+  try {
+    const samples = await Scope.run(options, (scope) => sample(benchmark, scope))
+    return { name, about, seconds: seconds(), figures: figuresOf(benchmark, samples) }
+  } catch (error) {
+    return { name, about, seconds: seconds(), figures: [], error: describe(error) }
+  }
+}
+
+async function sample(benchmark: Benchmark, scope: Scope): Promise<Sample[]> {
+  const { options } = scope
+  const { runs, warmUps = 1 } = benchmark
+  const next = await benchmark.prepare(scope)
+  for (let index = 0; index < warmUps; index++) await Scope.run(options, next)
+  const samples: Sample[] = []
+  while (samples.length < (options.quick ? runs.quick : runs.full))
+    samples.push(await Scope.run(options, next))
+  return samples
+}
+
+function figuresOf(benchmark: Benchmark, samples: readonly Sample[]): FigureResult[] {
+  return Object.entries(benchmark.figures).map(([name, figure]) => {
+    const values = samples.map((figures) => figures[name] ?? Number.NaN)
+    const middle = median(values)
+    return {
+      name,
+      ...figure,
+      median: middle,
+      min: Math.min(...values),
+      max: Math.max(...values),
+      samples: values,
+      ...verdictOf(figure, middle)
+    }
+  })
+}
+
+function verdictOf({ better, bar, target }: Figure, value: number): Pick<FigureResult, 'verdict'> {
+  const reaches = (goal: number): boolean => (better === 'more' ? value >= goal : value <= goal)
+  if (target !== undefined && reaches(target)) return { verdict: 'target' }
+  if (bar !== undefined && reaches(bar)) return { verdict: 'bar' }
+  return bar === undefined && target === undefined ? {} : { verdict: 'below' }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof WrongAnswerError) return `wrong answer: ${error.message}`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,84 @@
+/**
+ * The libp2p node of the peer: TCP, noise, yamux, identify, gossipsub and, unless it is unwanted, mDNS.
+ *
+ * Invariants: peers that mDNS finds are dialled once; peers that were named are dialled again and again for as
+ * long as they are not connected.
+ */
+import { gossipsub } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+
+/** The pause between two attempts to reach a peer that was named. */
+const REDIAL_MS = 2000
+
+export interface NodeInit {
+  privateKey: PrivateKey
+  listen: Multiaddr[]
+  /** Peers to stay connected to. */
+  peers: Multiaddr[]
+  mdns: boolean
+  /** Ends the dialling. */
+  signal: AbortSignal
+  /** Told once in a row of failures. */
+  onUnreachable(address: Multiaddr, error: Error): void
+}
+
+export type PeerNode = Awaited<ReturnType<typeof createNode>>
+
+/** A started node. The caller stops it. */
+export async function createNode(init: NodeInit) {
+  const libp2p = await createLibp2p({
+    privateKey: init.privateKey,
+    addresses: { listen: init.listen.map((address) => address.toString()) },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    ...(init.mdns ? { peerDiscovery: [mdns()] } : {}),
+    services: { identify: identify(), pubsub: gossipsub() }
+  })
+  libp2p.addEventListener('peer:discovery', ({ detail }) => {
+    // It may be a peer of another program, or gone already: nothing is lost if it cannot be reached.
+    libp2p.dial(detail.id, { signal: init.signal }).catch(() => {})
+  })
+  for (const address of init.peers) void stayConnected(libp2p, address, init)
+  return libp2p
+}
+
+async function stayConnected(
+  libp2p: Awaited<ReturnType<typeof createLibp2p>>,
+  address: Multiaddr,
+  { signal, onUnreachable }: NodeInit
+): Promise<void> {
+  let peer: PeerId | undefined
+  let isReported = false
+  while (!signal.aborted) {
+    if (peer === undefined || libp2p.getConnections(peer).length === 0) {
+      try {
+        peer = (await libp2p.dial(address, { signal })).remotePeer
+        isReported = false
+      } catch (error) {
+        if (!isReported && !signal.aborted) onUnreachable(address, error as Error)
+        isReported = true
+      }
+    }
+    await pause(signal)
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, REDIAL_MS)
+    signal.addEventListener('abort', done)
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}

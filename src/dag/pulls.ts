@@ -1,0 +1,130 @@
+/**
+ * The streams that are open: which wants they may still bring, and whether they are worth waiting for.
+ *
+ * Invariants: one stream to a peer; a stream counts as alive while it brings blocks that are new, and the time that
+ * taking one takes is not the peer's doing; a stream that brings nothing new is ended.
+ */
+import type { BlockId } from '../crdt/delta.ts'
+import type { Limits } from '../options.ts'
+import type { BlockExchange, Clock, PeerName, ReceivedBlock } from '../replica/ports.ts'
+import type { Want } from './wants.ts'
+
+export interface PullsInit {
+  exchange: BlockExchange
+  clock: Clock
+  limits: Limits
+  deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId> | undefined): Promise<boolean>
+  onPullFailed(peer: PeerName, error: unknown): void
+}
+
+interface Pull {
+  readonly peer: PeerName
+  readonly wants: ReadonlySet<Want>
+  readonly startedAt: number
+  progressAt: number
+  delivering: boolean
+  readonly controller: AbortController
+}
+
+export class Pulls {
+  readonly #init: PullsInit
+  readonly #pulls = new Map<PeerName, Pull>()
+  #stopped = false
+
+  constructor(init: PullsInit) {
+    this.#init = init
+  }
+
+  get size(): number {
+    return this.#pulls.size
+  }
+
+  has(peer: PeerName): boolean {
+    return this.#pulls.has(peer)
+  }
+
+  /** A peer that may stream what is wanted, one that is not streaming already where there is a choice. */
+  peerFor(want: Want): PeerName | undefined {
+    const { exchange } = this.#init
+    if (exchange.pull === undefined || exchange.canPull === undefined) return undefined
+    let busy: PeerName | undefined
+    for (const peer of want.sources) {
+      if (want.pulled.has(peer) || !exchange.canPull(peer)) continue
+      if (!this.#pulls.has(peer)) return peer
+      busy = peer
+    }
+    return busy
+  }
+
+  /** Whether one more stream may be opened: not while another one brings blocks, which might be the same ones. */
+  mayStart(): boolean {
+    const { pullConcurrency, pullStallMs } = this.#init.limits
+    const pulls = [...this.#pulls.values()]
+    return pulls.length < pullConcurrency && !pulls.some((pull) => this.#isAlive(pull, pullStallMs))
+  }
+
+  /** Whether a stream may still bring this; it has to be quicker where there is another peer to ask. */
+  isComing(want: Want, isOtherIdle: boolean): boolean {
+    const { clock, limits } = this.#init
+    const { pullStallMs, fetchTimeoutMs, gapPatienceMs } = limits
+    for (const pull of this.#pulls.values()) {
+      const { peer, wants, startedAt } = pull
+      // The heads of one hello are wanted one after the other, and the first of them may begin the stream.
+      const isAskedFor =
+        wants.has(want) || (want.sources.has(peer) && want.createdAt < startedAt + pullStallMs)
+      if (!isAskedFor || clock.now() - startedAt >= gapPatienceMs) continue
+      if (this.#isAlive(pull, isOtherIdle ? pullStallMs : fetchTimeoutMs)) return true
+    }
+    return false
+  }
+
+  /** Streams from a peer until it has no more, and notes that it did not have what did not come. */
+  async run(peer: PeerName, due: Iterable<Want>): Promise<void> {
+    const { exchange, clock, limits, onPullFailed } = this.#init
+    const wants = [...due].filter(({ sources, pulled }) => sources.has(peer) && !pulled.has(peer))
+    const pull: Pull = {
+      peer,
+      wants: new Set(wants.slice(0, limits.helloHeadsMax)),
+      startedAt: clock.now(),
+      progressAt: clock.now(),
+      delivering: false,
+      controller: new AbortController()
+    }
+    this.#pulls.set(peer, pull)
+    const want = [...pull.wants].map(({ id }) => id)
+    try {
+      const blocks = exchange.pull?.({ peer, want, signal: pull.controller.signal }) ?? []
+      for await (const block of blocks) await this.#deliver(pull, block)
+    } catch (error) {
+      if (!this.#stopped) onPullFailed(peer, error)
+    } finally {
+      this.#pulls.delete(peer)
+    }
+    for (const missed of pull.wants) missed.pulled.add(peer)
+  }
+
+  /** Ends streams that have brought nothing new for as long as an answerer may look for something to send. */
+  endUseless(): void {
+    for (const pull of this.#pulls.values()) {
+      if (!this.#isAlive(pull, this.#init.limits.syncScanTimeoutMs)) pull.controller.abort()
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const { controller } of this.#pulls.values()) controller.abort()
+  }
+
+  async #deliver(pull: Pull, block: ReceivedBlock): Promise<void> {
+    const { clock, deliver } = this.#init
+    const begunAt = clock.now()
+    pull.delivering = true
+    const isNew = await deliver(block, undefined)
+    pull.delivering = false
+    pull.progressAt = isNew ? clock.now() : pull.progressAt + (clock.now() - begunAt)
+  }
+
+  #isAlive({ delivering, progressAt }: Pull, withinMs: number): boolean {
+    return delivering || this.#init.clock.now() - progressAt < withinMs
+  }
+}

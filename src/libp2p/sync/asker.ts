@@ -1,0 +1,154 @@
+/**
+ * Requests to peers: which peer, in which session, and what becomes of both when it fails.
+ *
+ * Invariants: a request ends complete, or with a `SyncError`, or with the reason of its signal; a session is given
+ * back only after a complete answer; a peer is asked for a block only while others have not sent it.
+ */
+import { blockIdOf } from '../../codec/block-id.ts'
+import type { BlockId } from '../../crdt/delta.ts'
+import type { Limits } from '../../options.ts'
+import type { PeerClaim, PeerName, PullRequest, ReceivedBlock } from '../../replica/ports.ts'
+import type { PullCursor, SyncSession } from './client.ts'
+import type { SyncCounters } from './counters.ts'
+import { type Greeter, isFinal } from './greeter.ts'
+import type { PeerLog } from './peer-log.ts'
+import type { Lease, Sessions } from './sessions.ts'
+import { SyncError, type SyncFailure, toSyncError } from './sync-error.ts'
+
+/** What an asker works with. */
+export interface AskerInit {
+  sessions: Sessions
+  greeter: Greeter
+  limits: Limits
+  counters: SyncCounters
+  log: PeerLog
+  allows(peer: PeerName): boolean
+  /** Called when a request was the first to say hello to a peer. */
+  greeted(peer: PeerName, claim: PeerClaim): void
+}
+
+/** The peer's doing, and not just a connection that broke. */
+const MISBEHAVIOUR: ReadonlySet<SyncFailure> = new Set(['invalid', 'timeout', 'too-slow'])
+
+/** Interrupted pulls that are remembered. */
+const CURSORS_MAX = 256
+
+export class Asker {
+  readonly #init: AskerInit
+  /** Where interrupted pulls from the start can go on. */
+  readonly #cursors = new Map<PeerName, PullCursor>()
+
+  constructor(init: AskerInit) {
+    this.#init = init
+  }
+
+  /** What one peer has and this replica lacks. */
+  async *pull({ peer, want, signal }: PullRequest): AsyncGenerator<ReceivedBlock> {
+    const resume = this.#cursors.get(peer)
+    for await (const { blocks, cursor } of this.#ask(peer, signal, (session) => session.pull(want, resume))) {
+      for (const bytes of blocks) yield { bytes, from: peer }
+      // Only now has the consumer taken them.
+      if (cursor !== undefined) this.#remember(peer, cursor)
+    }
+    this.#cursors.delete(peer)
+  }
+
+  /** Blocks by id from these peers, one after the other for what is still missing. */
+  async *fetch(
+    ids: readonly BlockId[],
+    peers: Iterable<PeerName>,
+    signal: AbortSignal
+  ): AsyncGenerator<ReceivedBlock> {
+    const { sessions, log, allows } = this.#init
+    const missing = new Set(ids)
+    for (const peer of peers) {
+      if (missing.size === 0) return
+      signal.throwIfAborted()
+      if (!allows(peer) || !sessions.isConnected(peer)) continue
+      try {
+        for await (const bytes of this.#fetchFrom(peer, [...missing], signal)) {
+          missing.delete(await blockIdOf(bytes))
+          yield { bytes, from: peer }
+        }
+      } catch (error) {
+        if (!(error instanceof SyncError)) throw error
+        log.trace('could not fetch from %p - %e', peer, error)
+      }
+    }
+  }
+
+  async *#fetchFrom(
+    peer: PeerName,
+    ids: readonly BlockId[],
+    signal: AbortSignal
+  ): AsyncGenerator<Uint8Array> {
+    const { fetchIdsMax } = this.#init.limits
+    for (let start = 0; start < ids.length; start += fetchIdsMax) {
+      const some = ids.slice(start, start + fetchIdsMax)
+      for await (const blocks of this.#ask(peer, signal, (session) => session.blocks(some))) yield* blocks
+    }
+  }
+
+  /** Makes one request in a session, which is given back if the answer was complete, and ended otherwise. */
+  async *#ask<T>(
+    peer: PeerName,
+    signal: AbortSignal,
+    work: (session: SyncSession) => AsyncIterable<T>
+  ): AsyncGenerator<T> {
+    for (;;) {
+      const lease = await this.#lease(peer, signal)
+      const onAbort = (): void => lease.session.abort(signal.reason)
+      signal.addEventListener('abort', onAbort)
+      let failure: Error | undefined = new SyncError('closed', 'The answer was not read to its end', { peer })
+      let begun = false
+      try {
+        for await (const item of work(lease.session)) {
+          begun = true
+          yield item
+        }
+        failure = undefined
+        return
+      } catch (error) {
+        failure = this.#failure(peer, signal, error)
+        // A session that was kept may have been ended by the peer; a new one may well do.
+        const stale = lease.reused && !begun && failure instanceof SyncError && failure.reason === 'closed'
+        if (!stale) throw failure
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+        if (failure === undefined) lease.done()
+        else lease.fail(failure)
+      }
+    }
+  }
+
+  async #lease(peer: PeerName, signal: AbortSignal): Promise<Lease> {
+    const { allows, sessions, greeter, greeted } = this.#init
+    if (!allows(peer)) throw new SyncError('stopped', 'The peer is not allowed here', { peer })
+    try {
+      const lease = await sessions.lease(peer, signal)
+      if (!lease.reused && !greeter.isGreeted(peer)) greeted(peer, lease.session.claim)
+      return lease
+    } catch (error) {
+      throw this.#failure(peer, signal, error)
+    }
+  }
+
+  #failure(peer: PeerName, signal: AbortSignal, error: unknown): Error {
+    if (signal.aborted) return signal.reason
+    const { greeter, counters, log } = this.#init
+    const failure = toSyncError(error, peer)
+    if (isFinal(failure)) greeter.refused(peer)
+    else if (MISBEHAVIOUR.has(failure.reason)) {
+      counters.droppedStreams++
+      log.once(peer, failure)
+    }
+    return failure
+  }
+
+  #remember(peer: PeerName, cursor: PullCursor): void {
+    this.#cursors.delete(peer)
+    this.#cursors.set(peer, cursor)
+    const [oldest] = this.#cursors.keys()
+    if (this.#cursors.size > CURSORS_MAX && oldest !== undefined) this.#cursors.delete(oldest)
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The room in memory for blocks that were verified and not yet written: whoever brings more has to wait.
+ */
+export class Room {
+  readonly #bytesMax: number
+  #bytes = 0
+  #closed = false
+  #freed: PromiseWithResolvers<void> | undefined
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Waits until there is room for more; it may be exceeded by what each of those who waited brings. */
+  async wait(): Promise<void> {
+    while (this.#bytes > this.#bytesMax && !this.#closed) {
+      this.#freed ??= Promise.withResolvers()
+      await this.#freed.promise
+    }
+  }
+
+  take(bytes: number): void {
+    this.#bytes += bytes
+  }
+
+  free(bytes: number): void {
+    this.#bytes -= bytes
+    if (this.#bytes <= this.#bytesMax) this.#wake()
+  }
+
+  /** Lets whoever waits go on: nothing more is taken. */
+  close(): void {
+    this.#closed = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#freed?.resolve()
+    this.#freed = undefined
+  }
+}

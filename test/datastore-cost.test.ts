@@ -1,0 +1,63 @@
+// What operations cost, counted in rows and blocks, never in time.
+import { Key } from 'interface-datastore'
+import { expect, test } from 'vitest'
+import { CountingDatastore } from './storage/counting-datastore.ts'
+import { openStore } from './storage/open-store.ts'
+import { contentOf, rowKinds } from './storage/store-check.ts'
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** The cost of deleting a key that has this many versions, with nothing of them in any cache. */
+async function costOfDelete(versions: number): Promise<{ reads: number; writes: number }> {
+  const datastore = new CountingDatastore()
+  const writer = await openStore({ datastore, coalesce: false })
+  const key = new Key('/k')
+  await Promise.all(Array.from({ length: versions }, (_, index) => writer.put(key, encode(`${index}`))))
+  expect((await writer.stats()).elements).toBe(versions)
+  await writer.close()
+  const store = await openStore({ datastore })
+  datastore.reset()
+  await store.delete(key)
+  const { reads, writes } = datastore
+  expect(await contentOf(store)).toEqual({})
+  expect(await rowKinds(datastore)).toEqual({ m: 1, s: 1, a: versions + 1, b: versions + 1, h: 1 })
+  return { reads, writes }
+}
+
+test('deleting n versions is linear in n', async () => {
+  const [small, large] = [await costOfDelete(1000), await costOfDelete(2000)]
+  // A row of its own for each version, and the applied mark of its node; no block is read.
+  expect(small.reads).toBeLessThanOrEqual(2 * 1000 + 10)
+  expect(large.reads).toBeLessThanOrEqual(2 * 2000 + 10)
+  expect(small.writes).toBeLessThanOrEqual(1000 + 10)
+  expect(large.writes).toBeLessThanOrEqual(2000 + 10)
+})
+
+test('a put after 1,000 versions costs what the first one cost', async () => {
+  const datastore = new CountingDatastore()
+  const store = await openStore({ datastore, coalesce: false })
+  const key = new Key('/k')
+  await store.put(key, encode('first'))
+  datastore.reset()
+  await store.put(key, encode('second'))
+  const { reads, writes } = datastore
+  await Promise.all(Array.from({ length: 1000 }, (_, index) => store.put(key, encode(`${index}`))))
+  datastore.reset()
+  await store.put(key, encode('last'))
+  expect(datastore).toMatchObject({ reads, writes })
+})
+
+test('a batch of n keys reads and writes a few rows for each', async () => {
+  const costs: number[] = []
+  for (const count of [500, 1000]) {
+    const datastore = new CountingDatastore()
+    const store = await openStore({ datastore })
+    datastore.reset()
+    const batch = store.batch()
+    for (let index = 0; index < count; index++) batch.put(new Key(`/${index}`), encode('1'))
+    await batch.commit()
+    costs.push(datastore.reads + datastore.writes)
+  }
+  expect(costs[0]).toBeLessThanOrEqual(2 * 500 + 20)
+  expect(costs[1]).toBeLessThanOrEqual(2 * 1000 + 20)
+})
