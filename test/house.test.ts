@@ -33,7 +33,7 @@ const PORTS_FILE = 'replica/ports.ts'
 
 /** Whoever else needs the network declares a port. */
 const NETWORK_PACKAGE = /^(@libp2p\/|libp2p$|libp2p\/|it-(length-prefixed|pipe|pushable|stream-types)$)/
-const NETWORK_PACKAGE_USERS = /^(libp2p\/|daemon\/|cli\/|create\.ts$)/
+const NETWORK_PACKAGE_USERS = /^(libp2p\/|daemon\/|cli\/|(create|stats)\.ts$)/
 
 /** The rest of src runs in browsers too. */
 const NODE_BUILTIN = /^node:/
@@ -129,7 +129,7 @@ describe('the house', () => {
     expect(violations((file, imported) => folderOf(file) !== 'crdt' || !isPackage(imported))).toEqual([])
   })
 
-  test('only libp2p, daemon, cli and create.ts know libp2p and its streams', () => {
+  test('only libp2p, daemon, cli, create.ts and stats.ts know libp2p and its streams', () => {
     expect(
       violations((file, imported) => !NETWORK_PACKAGE.test(imported) || NETWORK_PACKAGE_USERS.test(file))
     ).toEqual([])

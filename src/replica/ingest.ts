@@ -174,6 +174,11 @@ export class Ingest {
     }
   }
 
+  /** Puts the rows of nodes that may be applied and are in memory only into the last commit before a stop. */
+  storeReady(changes: ChangeSet): void {
+    this.#queue.store(changes)
+  }
+
   /**
    * Puts the rows of blocks that wait, and the deletion of those that were dropped, into a commit.
    *

@@ -7,11 +7,15 @@
 import { type DagNode, decodeNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { Limits } from '../options.ts'
+import type { ChangeSet } from '../storage/commit.ts'
 import type { PendingStore } from '../storage/pending-store.ts'
+import type { PeerName } from './ports.ts'
 
 /** A node that the writer may apply once everything queued before it is. */
 export interface ReadyNode {
   id: BlockId
+  /** Whose announcement led to it. */
+  from: PeerName
   size: number
   /** In memory, unless its row is in the store. */
   node: DagNode | undefined
@@ -44,14 +48,21 @@ export class ReadyQueue {
     return this.#nodes.keys()
   }
 
-  add({ id, size, node, stored }: ReadyNode): void {
-    this.#nodes.set(id, { id, size, node, stored })
+  add({ id, from, size, node, stored }: ReadyNode): void {
+    this.#nodes.set(id, { id, from, size, node, stored })
   }
 
   remove(id: BlockId): ReadyNode | undefined {
     const ready = this.#nodes.get(id)
     this.#nodes.delete(id)
     return ready
+  }
+
+  /** Puts the rows of all that is in memory only into a commit, since what a stop forgets may never be said again. */
+  store(changes: ChangeSet): void {
+    for (const { id, from, node, stored } of this.#nodes.values()) {
+      if (node !== undefined && !stored) this.#pendingStore.put(id, { from, bytes: node.bytes }, changes)
+    }
   }
 
   /** The nodes of the next commit. */

@@ -373,6 +373,7 @@ export class Replica implements ReplicaView {
     if (root) {
       this.counters.droppedHeads += 1
       this.#wanted.remove(id)
+      this.#writer.wake()
       this.#init.logger.error('head %s cannot be had and was dropped', id)
     }
     await this.#ingest.giveUp(id)

@@ -61,7 +61,7 @@ export class Writer {
     this.#running = Promise.resolve().then(() => this.#run())
   }
 
-  /** Ends after the commit that is under way, and keeps what waits for its ancestors. */
+  /** Ends after the commit that is under way, and keeps what was received and is not merged yet. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#init.clock.clearTimeout(this.#retryTimer)
@@ -137,11 +137,12 @@ export class Writer {
     this.#init.onCommitted(committed)
   }
 
-  /** Makes durable what waits for its ancestors, with the clock that was raised by it. */
+  /** Makes durable what waits for its ancestors, or at a stop for its turn, with the clock that was raised by it. */
   async #storeWaiting(): Promise<void> {
     const { stores, state, ingest, wanted } = this.#init
     const changes = new ChangeSet()
     const stored = [ingest.store(changes), wanted.store(changes)]
+    if (this.#stopped) ingest.storeReady(changes)
     if (changes.rows.size > 0) {
       changes.put(stores.layout.state, state.encode())
       await stores.committer.commit(changes)

@@ -13,8 +13,11 @@ import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
 import { type AppliedRow, decodeApplied, decodeLog, encodeApplied, encodeLog } from './rows.ts'
 
-/** Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. */
-const APPLIED_CACHE_ENTRIES = 16_384
+/**
+ * Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. Bounded by
+ * size and not by number, because a number makes the cache set all of its room aside at once.
+ */
+const APPLIED_CACHE = { maxSize: 16_384, sizeCalculation: () => 1 }
 
 /** Where blocks live that do not live in the datastore: the parts of interface-blockstore that are used. */
 export interface BlockSource {
@@ -33,7 +36,7 @@ export class LogStore {
   readonly #rows: RowStore
   readonly #layout: Layout
   readonly #blocks: BlockSource | undefined
-  readonly #applied = new LRUCache<BlockId, AppliedRow>({ max: APPLIED_CACHE_ENTRIES })
+  readonly #applied = new LRUCache<BlockId, AppliedRow>(APPLIED_CACHE)
 
   /** @param blocks - where blocks live, if not in the log itself. */
   constructor(rows: RowStore, layout: Layout, blocks?: BlockSource) {

@@ -76,8 +76,10 @@ const BLOCK_ELSEWHERE = 0
 const BLOCK_INLINE = 1
 
 export function encodeCurrent({ winner, otherCount }: CurrentRow): Uint8Array {
-  const writer = shared.uint64(winner.priority).uint32(otherCount)
-  return writer.raw(digestFromBlockId(winner.id)).raw(winner.value).finish()
+  return encode((writer) => {
+    writer.uint64(winner.priority).uint32(otherCount)
+    writer.raw(digestFromBlockId(winner.id)).raw(winner.value)
+  })
 }
 
 export function decodeCurrent(row: string, bytes: Uint8Array): CurrentRow {
@@ -100,7 +102,7 @@ export function decodeCurrentValue(row: string, bytes: Uint8Array): Uint8Array {
 }
 
 export function encodePriority(priority: bigint): Uint8Array {
-  return shared.uint64(priority).finish()
+  return encode((writer) => writer.uint64(priority))
 }
 
 export function decodePriority(row: string, bytes: Uint8Array): bigint {
@@ -108,9 +110,9 @@ export function decodePriority(row: string, bytes: Uint8Array): bigint {
 }
 
 export function encodeDagNames(dagNames: readonly string[]): Uint8Array {
-  const writer = shared
-  for (const dagName of dagNames) writer.string(dagName)
-  return writer.finish()
+  return encode((writer) => {
+    for (const dagName of dagNames) writer.string(dagName)
+  })
 }
 
 export function decodeDagNames(row: string, bytes: Uint8Array): string[] {
@@ -122,7 +124,7 @@ export function decodeDagNames(row: string, bytes: Uint8Array): string[] {
 }
 
 export function encodeApplied({ sequence, priority, dagName }: AppliedRow): Uint8Array {
-  return shared.uint64(sequence).uint64(priority).raw(encoder.encode(dagName)).finish()
+  return encode((writer) => writer.uint64(sequence).uint64(priority).raw(encoder.encode(dagName)))
 }
 
 export function decodeApplied(row: string, bytes: Uint8Array): AppliedRow {
@@ -150,7 +152,7 @@ export function decodeLog(row: string, bytes: Uint8Array): LogRow {
 }
 
 export function encodePending({ from, bytes }: PendingRow): Uint8Array {
-  return shared.string(from).raw(bytes).finish()
+  return encode((writer) => writer.string(from).raw(bytes))
 }
 
 export function decodePending(row: string, bytes: Uint8Array): PendingRow {
@@ -158,7 +160,7 @@ export function decodePending(row: string, bytes: Uint8Array): PendingRow {
 }
 
 export function encodeGap({ sequence, dagName }: GapRow): Uint8Array {
-  return shared.uint64(sequence).raw(encoder.encode(dagName)).finish()
+  return encode((writer) => writer.uint64(sequence).raw(encoder.encode(dagName)))
 }
 
 export function decodeGap(row: string, bytes: Uint8Array): GapRow {
@@ -169,9 +171,9 @@ export function decodeGap(row: string, bytes: Uint8Array): GapRow {
 }
 
 export function encodeFeatures(features: readonly number[]): Uint8Array {
-  const writer = shared
-  for (const feature of features) writer.uint32(feature)
-  return writer.finish()
+  return encode((writer) => {
+    for (const feature of features) writer.uint32(feature)
+  })
 }
 
 export function decodeFeatures(row: string, bytes: Uint8Array): number[] {
@@ -183,9 +185,10 @@ export function decodeFeatures(row: string, bytes: Uint8Array): number[] {
 }
 
 export function encodeState(state: StateRow): Uint8Array {
-  const writer = shared.uint64(state.clock).uint64(state.sequence).raw(state.digest)
-  for (const counter of COUNTERS) writer.uint64(state[counter])
-  return writer.finish()
+  return encode((writer) => {
+    writer.uint64(state.clock).uint64(state.sequence).raw(state.digest)
+    for (const counter of COUNTERS) writer.uint64(state[counter])
+  })
 }
 
 export function decodeState(row: string, bytes: Uint8Array): StateRow {
@@ -218,6 +221,17 @@ export function decodeMeta(row: string, bytes: Uint8Array): MetaRow {
     if (topic !== undefined && typeof topic !== 'string') throw new TypeError('its topic is no text')
     return { layout: layout as number, leastReader: leastReader as number, topic }
   })
+}
+
+function encode(write: (writer: BinaryWriter) => void): Uint8Array {
+  try {
+    write(shared)
+    return shared.finish()
+  } catch (error) {
+    // Whatever was written of it must not stand in the next row.
+    shared.finish()
+    throw error
+  }
 }
 
 function decode<T>(row: string, bytes: Uint8Array, read: (reader: WireReader) => T): T {

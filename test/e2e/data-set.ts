@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { projectFolder } from './build.ts'
 
 const FIRST_BYTES = 4096
-const PIECE_BYTES = 512
+const PIECE_BYTES = 256
 /** What is read of a file; enough for twenty thousand keys. */
-const FILE_BYTES = 16 * 1024
+const FILE_BYTES = 12 * 1024
 
 export type DataSet = Map<string, Uint8Array>
 
@@ -34,7 +34,7 @@ export function readDataSet(keysMax: number): DataSet {
 }
 
 function readStart(file: string): Uint8Array {
-  const handle = openSync(file)
+  const handle = openSync(file, 'r')
   try {
     const buffer = Buffer.alloc(FILE_BYTES)
     return buffer.subarray(0, readSync(handle, buffer, 0, FILE_BYTES, 0))

@@ -218,9 +218,9 @@ function decodeNode(block: Uint8Array): Node {
 
 /**
  * Strict as dag-pb's specification is: nothing unknown, nothing twice, the links next to each other, a link's
- * fields in order, and in each link a CID and nothing else. What passes here is what both Go's decoder and
- * `@ipld/dag-pb` let pass. Go's alone allows bytes after a CID. `@ipld/dag-pb` alone allows tags beyond 32
- * bits, varints beyond 64 bits, malformed CIDs of version 0 and needlessly long varints in a CID.
+ * fields in order, and in each link a CID. It lets pass what Go's decoder lets pass, bytes after a CID included.
+ * `@ipld/dag-pb` refuses those, and alone allows tags beyond 32 bits, varints beyond 64 bits, malformed CIDs of
+ * version 0 and needlessly long varints in a CID.
  */
 function decodeDagPb(block: Uint8Array): { data: Uint8Array; links: string[] } {
   let data: Uint8Array | undefined

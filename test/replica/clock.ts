@@ -59,17 +59,20 @@ export class FakeClock implements Clock {
   /** Moves time on, timer by timer. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
-    await this.settle()
+    if (ms > 0) await this.settle()
     while (await this.#step(end));
     this.#now = end
   }
 
-  /** Moves time on until a condition holds, and fails if it does not within this time. */
-  async until(condition: () => unknown, withinMs = 60_000): Promise<void> {
+  /** Moves time on until a condition holds, which is looked at every so often; fails if it does not within a time. */
+  async until(condition: () => unknown, withinMs = 60_000, everyMs = 0): Promise<void> {
     const end = this.#now + withinMs
     await this.settle()
     while (!(await condition())) {
-      if (await this.#step(end)) continue
+      if (await this.#step(end)) {
+        await this.advance(Math.min(everyMs, end - this.#now))
+        continue
+      }
       expect.fail(`Not within ${withinMs} ms of virtual time: ${condition}`)
     }
   }
