@@ -72,6 +72,7 @@ async function run(options: PeerOptions): Promise<void> {
   }
 }
 
+let status = 0
 try {
   const options = parseOptions(process.argv.slice(2))
   if (options.help) print(USAGE)
@@ -79,5 +80,7 @@ try {
 } catch (error) {
   printFailure(error as Error)
   if (error instanceof ArgumentError) printError('Try npm start -- --help')
-  process.exitCode = error instanceof ArgumentError ? 2 : 1
+  status = error instanceof ArgumentError ? 2 : 1
 }
+// Everything is closed. Timers that libp2p leaves behind would keep the process for another second.
+process.stdout.write('', () => process.exit(status))

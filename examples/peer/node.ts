@@ -15,7 +15,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
 /** The pause between two attempts to reach a peer that was named. */
-const REDIAL_MS = 2000
+const REDIAL_MS = 1000
 
 export interface NodeInit {
   privateKey: PrivateKey

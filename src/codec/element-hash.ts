@@ -2,9 +2,9 @@
  * The hash of one alive element, of which the digest of a state is the sum: sha2-256 over the 32 digest bytes of
  * its block and its canonical key in UTF-8. The block names value and priority, so they need no mention.
  */
-import { sha256 } from 'multiformats/hashes/sha2'
 import type { BlockId } from '../crdt/delta.ts'
 import { DIGEST_LENGTH, digestFromBlockId } from './block-id.ts'
+import { sha256 } from './sha256.ts'
 
 /** Told to peers beside a digest, so that digests of another algorithm are never compared. */
 export const DIGEST_ALGORITHM = 1
@@ -17,6 +17,5 @@ export function elementHash(key: string, id: BlockId): Uint8Array | Promise<Uint
   const input = new Uint8Array(DIGEST_LENGTH + encoded.length)
   input.set(digestFromBlockId(id), 0)
   input.set(encoded, DIGEST_LENGTH)
-  const hash = sha256.digest(input)
-  return hash instanceof Promise ? hash.then(({ digest }) => digest) : hash.digest
+  return sha256(input)
 }

@@ -70,8 +70,8 @@ export class Pulls {
     for (const pull of this.#pulls.values()) {
       const { peer, wants, startedAt } = pull
       // The heads of one hello are wanted one after the other, and the first of them may begin the stream.
-      const isAskedFor =
-        wants.has(want) || (want.sources.has(peer) && want.createdAt < startedAt + pullStallMs)
+      const isClaimed = want.sources.has(peer) && !want.pulled.has(peer)
+      const isAskedFor = wants.has(want) || (isClaimed && want.createdAt < startedAt + pullStallMs)
       if (!isAskedFor || clock.now() - startedAt >= gapPatienceMs) continue
       if (this.#isAlive(pull, isOtherIdle ? pullStallMs : fetchTimeoutMs)) return true
     }

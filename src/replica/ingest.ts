@@ -78,10 +78,10 @@ export class Ingest {
     return this.#queue.has(id) || this.#pending.has(id) || this.#init.log.recent(id) !== undefined
   }
 
-  /** Every block that is here and not merged yet, and every head that was dropped for a while. */
+  /** Every head that is here and not merged yet, or was dropped for a while. What lies below is merged before it. */
   *unmerged(): Generator<BlockId> {
     yield* this.#queue.ids()
-    yield* this.#pending.ids()
+    for (const id of this.#pending.ids()) if (this.#pending.get(id)?.root) yield id
     yield* this.#evictedRoots.keys()
   }
 

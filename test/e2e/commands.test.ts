@@ -52,7 +52,6 @@ test('every command answers by lines that a script can read', async () => {
   for (const name of 'put get delete list load heads stats digest sync peers connect help quit'.split(' ')) {
     expect(help).toMatch(new RegExp(`^${name}\\b`, 'm'))
   }
-  expect(await peer.quit()).toBe(0)
 })
 
 test('what cannot be done is said by name on stderr, and the peer goes on', async () => {
@@ -69,7 +68,6 @@ test('what cannot be done is said by name on stderr, and the peer goes on', asyn
   await expect(peer.run('load')).rejects.toThrow('UsageError: Usage: load FILE')
   await expect(peer.run('load /no/such/file')).rejects.toThrow('ENOENT')
   expect(await peer.run('put /a 1')).toEqual(['ok'])
-  expect(await peer.quit()).toBe(0)
 })
 
 test('a file is loaded in batches, and its bad lines are reported by their number and left out', async () => {
@@ -129,14 +127,12 @@ test('a folder that another peer has open is refused with the reason, and status
   expect(second.output).toEqual([])
 })
 
-test.each([['--nonsense'], ['--listen', 'port 4001'], ['--peer', '/no/address'], ['--topic', ''], ['stray']])(
-  'wrong arguments are refused with status 2: %s %s',
-  async (...args) => {
-    const peer = new PeerProcess(args.filter((arg) => arg !== undefined))
-    expect(await peer.exit()).toBe(2)
-    expect(peer.errors).toEqual([expect.stringMatching(/^ArgumentError: /), 'Try npm start -- --help'])
-  }
-)
+test('wrong arguments are refused with status 2', async () => {
+  const peer = new PeerProcess(['--peer', 'nowhere'])
+  expect(await peer.exit()).toBe(2)
+  expect(peer.errors).toEqual([expect.stringMatching(/^ArgumentError: --peer /), 'Try npm start -- --help'])
+  expect(peer.output).toEqual([])
+})
 
 test('--help prints the options', async () => {
   const peer = new PeerProcess(['--help'])
@@ -151,17 +147,12 @@ test('piped lines run in order, and quit ends the peer after them', async () => 
   expect(peer.output.slice(-4)).toEqual(['ok', '1', 'ok', '2'])
 })
 
-test.each(['SIGTERM', 'SIGINT'] as const)(
-  'the peer goes on when its input has ended, until %s',
-  async (signal) => {
-    const data = await temporaryFolder()
-    const peer = new PeerProcess(['--data', data, '--no-mdns'])
-    peer.pipe(['put /a 1'], { end: true })
-    await peer.until(() => peer.errors.some((line) => line.startsWith('The input has ended')))
-    expect(await peer.kill(signal)).toBe(0)
-    expect(await (await PeerProcess.start(data)).ask('get /a')).toBe('1')
-  }
-)
+test('the peer goes on when its input has ended, until SIGTERM', async () => {
+  const peer = new PeerProcess(['--data', await temporaryFolder(), '--no-mdns'])
+  peer.pipe(['put /a 1'], { end: true })
+  await peer.until(() => peer.errors.some((line) => line.startsWith('The input has ended')))
+  expect(await peer.kill('SIGTERM')).toBe(0)
+})
 
 test('two processes replicate both ways, and tell of the changes', async () => {
   const [aliceData, bobData] = [await temporaryFolder(), await temporaryFolder()]
@@ -179,6 +170,7 @@ test('two processes replicate both ways, and tell of the changes', async () => {
   expect(await bob.run('peers')).toEqual([`${alice.id}\t${alice.address}\ttopic`, 'ok'])
   // Own writes are no news.
   expect(alice.changes).toEqual(['put /from/bob'])
+  expect(await Promise.all([alice.kill('SIGINT'), bob.quit()])).toEqual([0, 0])
 })
 
 test('a peer that was named is connected to as soon as it is there, and again after it was gone', async () => {

@@ -154,6 +154,22 @@ describe('waitForSync', () => {
     expect((await bob.store.stats()).counters.droppedHeads).toBe(1)
   })
 
+  test('resolves when what is below a head is given up after it was dropped for want of room', async () => {
+    world = new World(27)
+    const limits = { goLike: true, pendingBlocksPerPeerMax: 16, gapPatienceMs: 5000 }
+    const bob = await world.peer('bob', limits)
+    const mallory = world.outsider('mallory')
+    const chain = forgeChain(60)
+    mallory.has(...chain)
+    mallory.say([{ id: chain[59]!.id, block: chain[59]!.bytes }])
+    await world.clock.until(async () => (await bob.store.stats()).pending >= 6)
+    const wait = bob.store.waitForSync()
+    await world.clock.until(async () => (await bob.store.stats()).counters.pendingEvicted > 15)
+    mallory.rules.withhold = () => true
+    await world.clock.during(wait)
+    expect((await bob.store.stats()).counters.droppedHeads).toBe(1)
+  })
+
   test('does not lose a head between its arrival and its place among what waits', async () => {
     world = new World(23)
     const alice = await world.peer('alice', { goLike: true })

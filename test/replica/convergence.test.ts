@@ -4,7 +4,7 @@ import { Key } from 'interface-datastore'
 import { afterEach, describe, expect, test } from 'vitest'
 import { below } from './clock.ts'
 import { areLevel, expectConverged, expectLikeOracle, forge } from './forge.ts'
-import { type Peer, text, utf8, World } from './world.ts'
+import { type Peer, type PeerInit, text, utf8, World } from './world.ts'
 
 let world: World
 
@@ -44,6 +44,16 @@ function splitOrHeal(names: readonly string[]): void {
       names.filter((name) => !left.includes(name))
     )
   }
+}
+
+/** Cuts the power in the middle of whatever is going on, and starts the replica anew from what is on its disk. */
+async function crash(peer: Peer, limits: PeerInit): Promise<Peer> {
+  peer.datastore.writesLeft = below(world.random, 3)
+  await world.clock.advance(below(world.random, 40))
+  peer.datastore.writesLeft = 0
+  const datastore = peer.datastore.copy()
+  await world.clock.during(peer.store.close().catch(() => {}))
+  return await world.peer(peer.name, { ...limits, goLike: !peer.streams, datastore })
 }
 
 async function live(peers: readonly Peer[], writes: number): Promise<void> {
@@ -89,6 +99,39 @@ describe('random worlds', () => {
       }
     }, 30_000)
   }
+
+  test('of replicas that crash and come back: what was acknowledged is kept', async () => {
+    for (let seed = 200; seed < 210; seed++) {
+      try {
+        world = new World(seed, { loss: 0.2, jitterMs: 100 })
+        const limits = { rebroadcastIntervalMs: 5000, pendingBlocksPerPeerMax: seed % 2 === 0 ? 16 : 1000 }
+        const peers = await world.peers(NAMES.slice(0, 4), { ...limits, goLike: seed % 3 === 0 })
+        const acknowledged: string[] = []
+        for (let i = 0; i < 24; i++) {
+          if (i % 6 === 2) splitOrHeal(NAMES)
+          const index = below(world.random, peers.length)
+          const peer = peers[index] as Peer
+          const key = `/acknowledged/${i}`
+          void peer.store.put(new Key(key), utf8('')).then(
+            () => void acknowledged.push(key),
+            () => {}
+          )
+          void act(peer).catch(() => {})
+          if (i % 5 === 4) peers[index] = await crash(peer, limits)
+          await world.clock.advance(below(world.random, 150))
+        }
+        world.loss = 0
+        world.heal()
+        await world.clock.until(() => areLevel(peers), 300_000, 500)
+        await expectConverged(peers)
+        expect(acknowledged.length).toBeGreaterThan(15)
+        for (const key of acknowledged) expect(await peers[0]!.get(key)).toBe('')
+        await world.close()
+      } catch (error) {
+        throw new Error(`Seed ${seed} fails`, { cause: error })
+      }
+    }
+  }, 30_000)
 
   test('of fifty replicas', async () => {
     world = new World(50, { loss: 0.3, duplication: 0.1, jitterMs: 100 })

@@ -1,0 +1,285 @@
+// What is said over gossip, and when: new nodes at once and together, heads once in a while and only those that nobody
+// else says, and nothing in vain.
+import { Key } from 'interface-datastore'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type AnnouncedHead, decodeBroadcast } from '../../src/codec/broadcast.ts'
+import { decodeNode } from '../../src/codec/node.ts'
+import { defaultLimits, type LimitName, type Random } from '../../src/index.ts'
+import { Announcer } from '../../src/replica/announce.ts'
+import { newCounters } from '../../src/replica/counters.ts'
+import { FakeClock, seededRandom } from './clock.ts'
+import { expectConverged, type Forged, forge } from './forge.ts'
+import { type Peer, utf8, World } from './world.ts'
+
+let world: World
+
+afterEach(async () => {
+  await world?.close()
+})
+
+interface Stage {
+  announcer: Announcer
+  clock: FakeClock
+  counters: ReturnType<typeof newCounters>
+  /** What was broadcast, and when. */
+  messages: Array<{ at: number; size: number; heads: AnnouncedHead[] }>
+  heads: AnnouncedHead[]
+  network: { fails: boolean; delayMs: number; level: boolean }
+}
+
+function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random = seededRandom(1)): Stage {
+  const clock = new FakeClock()
+  const counters = newCounters()
+  const messages: Stage['messages'] = []
+  const heads: AnnouncedHead[] = []
+  const network = { fails: false, delayMs: 0, level: true }
+  const announcer = new Announcer({
+    ...{ clock, random, counters, limits: { ...defaultLimits, ...limits } },
+    logger: Object.assign(() => {}, { error: () => {}, trace: () => {} }),
+    heads: () => heads,
+    isLevel: () => network.level,
+    broadcaster: {
+      start: async () => {},
+      stop: async () => {},
+      broadcast: async (message) => {
+        if (network.fails) throw new Error('The broadcast failed')
+        messages.push({ at: clock.now(), size: message.length, heads: decodeBroadcast(message).heads })
+        if (network.delayMs > 0)
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, network.delayMs))
+      }
+    }
+  })
+  announcer.start()
+  return { announcer, clock, counters, messages, heads, network }
+}
+
+function node(name: string, bytes = 0): Forged {
+  return forge({ puts: { [`/${name}`]: 'x'.repeat(bytes) } })
+}
+
+function publish({ announcer }: Stage, ...nodes: Forged[]): void {
+  announcer.published(nodes.map(({ id, bytes }) => decodeNode(id, bytes)))
+}
+
+describe('a node that was written here', () => {
+  test('is said at once, with its block if that is small', async () => {
+    const alone = stage()
+    const [small, large] = [node('small'), node('large', 20_000)]
+    publish(alone, small)
+    publish(alone, large)
+    await alone.clock.settle()
+    expect(alone.messages.flatMap(({ heads }) => heads)).toEqual([
+      { id: small.id, dagName: '', block: small.bytes },
+      { id: large.id, dagName: '' }
+    ])
+  })
+
+  test('shares a message with those that are written while one is under way', async () => {
+    const busy = stage()
+    busy.network.delayMs = 100
+    for (let i = 0; i < 50; i++) {
+      publish(busy, node(`${i}`))
+      await busy.clock.advance(10)
+    }
+    await busy.clock.advance(1000)
+    expect(busy.messages.length).toBeLessThan(10)
+    expect(busy.messages.flatMap(({ heads }) => heads)).toHaveLength(50)
+  })
+
+  test('waits for others when that is asked for', async () => {
+    const slow = stage({ broadcastDelayMs: 200 })
+    for (let i = 0; i < 5; i++) {
+      publish(slow, node(`${i}`))
+      await slow.clock.advance(30)
+    }
+    expect(slow.messages).toEqual([])
+    await slow.clock.advance(200)
+    expect(slow.messages.map(({ at, heads }) => [at, heads.length])).toEqual([[200, 5]])
+  })
+
+  test('is split off where a message would be larger than the limit', async () => {
+    const alone = stage({ broadcastBytesMax: 1024 })
+    const nodes = [node('0', 2000), ...Array.from({ length: 40 }, (_, i) => node(`n${i}`, 100))]
+    publish(alone, ...nodes)
+    await alone.clock.settle()
+    for (const { size } of alone.messages) expect(size).toBeLessThanOrEqual(1024)
+    const said = alone.messages.flatMap(({ heads }) => heads)
+    expect(said.map(({ id }) => id)).toEqual(nodes.map(({ id }) => id))
+    // The first would be too large with its block, even alone.
+    expect(said.map(({ block }) => block === undefined)).toEqual(nodes.map((_, i) => i === 0))
+    // As full as they may be.
+    expect(alone.messages.length).toBeLessThan(12)
+  })
+
+  test('is dropped from what waits to be said when that is too much, oldest first', async () => {
+    const busy = stage({ announceBacklogBytesMax: 1024 })
+    busy.network.delayMs = 100
+    publish(busy, node('first'))
+    const nodes = Array.from({ length: 30 }, (_, i) => node(`n${i}`, 100))
+    publish(busy, ...nodes)
+    await busy.clock.advance(1000)
+    const said = busy.messages.slice(1).flatMap(({ heads }) => heads)
+    expect(said.length).toBeGreaterThan(2)
+    expect(said.length).toBeLessThan(10)
+    expect(said.at(-1)?.id).toBe(nodes.at(-1)?.id)
+  })
+
+  test('whose broadcast fails is said again by the rebroadcast, without its block', async () => {
+    const alone = stage()
+    const head = node('k')
+    alone.heads.push({ id: head.id, dagName: '' })
+    alone.network.fails = true
+    publish(alone, head)
+    await alone.clock.settle()
+    expect(alone.counters).toMatchObject({ broadcastsFailed: 1, broadcastsSent: 0 })
+    alone.network.fails = false
+    await alone.clock.advance(80_000)
+    expect(alone.messages.map(({ heads }) => heads)).toEqual([[{ id: head.id, dagName: '' }]])
+  })
+})
+
+describe('the rebroadcast', () => {
+  test('says nothing where there is nothing to say', async () => {
+    const alone = stage()
+    await alone.clock.advance(600_000)
+    expect(alone.messages).toEqual([])
+    expect(alone.clock.timers).toBe(1)
+  })
+
+  test('comes once in an interval, give or take 30%, and inlines nothing', async () => {
+    const alone = stage()
+    alone.heads.push({ id: node('k').id, dagName: '' })
+    await alone.clock.advance(6_000_000)
+    const pauses = alone.messages.slice(1).map(({ at }, index) => at - alone.messages[index]!.at)
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(42_000)
+    expect(Math.min(...pauses)).toBeLessThan(50_000)
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(78_000)
+    expect(Math.max(...pauses)).toBeGreaterThan(70_000)
+    expect(alone.messages.flatMap(({ heads }) => heads).every(({ block }) => block === undefined)).toBe(true)
+  })
+
+  test('says only what nobody else said within the interval', async () => {
+    const { announcer, clock, messages, heads } = stage({}, () => 0.5)
+    const [one, other] = [node('one'), node('other')]
+    heads.push({ id: one.id, dagName: '' }, { id: other.id, dagName: 'named' })
+    await clock.advance(30_000)
+    announcer.heard(one.id)
+    await clock.advance(31_000)
+    expect(messages.map((message) => message.heads)).toEqual([[{ id: other.id, dagName: 'named' }]])
+    // In the next interval nobody said anything.
+    await clock.advance(60_000)
+    expect(messages.at(-1)?.heads).toHaveLength(2)
+    announcer.heard(one.id)
+    announcer.heard(other.id)
+    await clock.advance(60_000)
+    expect(messages).toHaveLength(2)
+  })
+})
+
+describe('heads that were learned otherwise than by gossip', () => {
+  test('are said once, after a short wait in which somebody else may say them', async () => {
+    const { announcer, clock, messages, heads } = stage()
+    const [one, other] = [node('one'), node('other')]
+    heads.push({ id: one.id, dagName: '' }, { id: other.id, dagName: '' })
+    for (let i = 0; i < 10; i++) announcer.learned()
+    announcer.heard(one.id)
+    await clock.advance(500)
+    expect(messages.map((message) => message.heads)).toEqual([[{ id: other.id, dagName: '' }]])
+    announcer.learned()
+    await clock.advance(500)
+    expect(messages).toHaveLength(1)
+  })
+
+  test('are not said while more of them come, and that costs no loop', async () => {
+    const { announcer, clock, messages, heads, network } = stage({ relayDelayMs: 0 })
+    heads.push({ id: node('k').id, dagName: '' })
+    network.level = false
+    announcer.learned()
+    await clock.advance(10_000)
+    expect(messages).toEqual([])
+    network.level = true
+    await clock.advance(1000)
+    expect(messages).toHaveLength(1)
+    expect(clock.timers).toBe(1)
+  })
+})
+
+test('stop leaves no timer, and nothing is said after it', async () => {
+  const busy = stage({ broadcastDelayMs: 100 })
+  busy.heads.push({ id: node('k').id, dagName: '' })
+  publish(busy, node('n'))
+  busy.announcer.learned()
+  await busy.announcer.stop()
+  expect(busy.clock.timers).toBe(0)
+  publish(busy, node('late'))
+  busy.announcer.learned()
+  await busy.clock.advance(200_000)
+  expect(busy.messages).toEqual([])
+})
+
+describe('in a world', () => {
+  test('idle replicas have one timer each and say each head about once in an interval, together', async () => {
+    world = new World(1)
+    const peers = await world.peers(['alice', 'bob', 'carol', 'dave'])
+    await peers[0]!.put('/k', '1')
+    await world.clock.advance(1000)
+    world.messages.length = 0
+    const minutes = 60
+    await world.clock.advance(minutes * 60_000)
+    expect(world.clock.timers).toBe(peers.length)
+    expect(world.messages.every(({ heads }) => heads.length === 1 && heads[0]?.block === undefined)).toBe(
+      true
+    )
+    expect(world.messages.length).toBeGreaterThan(minutes / 1.3)
+    // Two may speak within one latency of each other, and whoever spoke may be the first to have forgotten it.
+    expect(world.messages.length).toBeLessThan(2 * minutes)
+    expect(peers.every(({ exchange }) => exchange.requests.length === 0)).toBe(true)
+    await expectConverged(peers)
+  })
+
+  test('what was learned from one neighbour after a partition is relayed to the next', async () => {
+    world = new World(2)
+    world.chain('alice', 'bob', 'carol')
+    const [alice, bob, carol] = (await world.peers(['alice', 'bob', 'carol'])) as [Peer, Peer, Peer]
+    world.partition(['bob', 'carol'], ['alice'])
+    await alice.history(100)
+    await world.clock.advance(1000)
+    const said = world.messages.length
+    world.chain('alice', 'bob', 'carol')
+    await world.clock.until(async () => (await carol.nodes()) === 100, 2000)
+    await world.clock.advance(1000)
+    await expectConverged([alice, bob, carol])
+    // Once, and not at every commit of the stream.
+    expect(world.messages.length - said).toBeLessThanOrEqual(2)
+    expect(world.messages.slice(said).every(({ heads }) => heads.length === 1)).toBe(true)
+  })
+
+  test('a broadcast that fails after the commit writes nothing again', async () => {
+    world = new World(3)
+    const [alice, bob] = (await world.peers(['alice', 'bob'], { goLike: true })) as [Peer, Peer]
+    alice.broadcaster.fails = true
+    await alice.put('/k', '1')
+    await world.clock.advance(1000)
+    expect(await bob.nodes()).toBe(0)
+    expect(await alice.store.stats()).toMatchObject({ nodes: 1, counters: { broadcastsFailed: 1 } })
+    alice.broadcaster.fails = false
+    await world.clock.until(async () => (await bob.get('/k')) === '1', 80_000)
+    await expectConverged([alice, bob])
+    expect(await alice.nodes()).toBe(1)
+  })
+
+  test('followers of a writer that never pauses keep up, with few messages and no request', async () => {
+    world = new World(4)
+    const [alice, bob] = (await world.peers(['alice', 'bob'], { goLike: true })) as [Peer, Peer]
+    alice.broadcaster.delayMs = 20
+    for (let i = 0; i < 500; i++) {
+      await alice.store.put(new Key(`/k/${i % 7}`), utf8(`${i}`))
+      if (i % 5 === 0) await world.clock.advance(1)
+    }
+    await world.clock.advance(100)
+    expect(world.messages.length).toBeLessThan(15)
+    expect(bob.exchange.requests).toEqual([])
+    expect(await bob.nodes()).toBe(500)
+    await expectConverged([alice, bob])
+  })
+})

@@ -1,0 +1,212 @@
+// Ingest by itself: blocks that arrive at the same moment, that are dropped and come again, and what that leaves on
+// disk and in the queue.
+import { expect, test } from 'vitest'
+import { defaultLimits, type LimitName } from '../../src/index.ts'
+import { newCounters } from '../../src/replica/counters.ts'
+import { Ingest } from '../../src/replica/ingest.ts'
+import { ReplicaState } from '../../src/replica/state.ts'
+import { ChangeSet } from '../../src/storage/commit.ts'
+import { Layout } from '../../src/storage/keys.ts'
+import { LogStore } from '../../src/storage/log-store.ts'
+import { PendingStore } from '../../src/storage/pending-store.ts'
+import { rowStoreOver } from '../../src/storage/row-store.ts'
+import { type Forged, forge, forgeChain } from './forge.ts'
+import { AtomicMemory } from './memory.ts'
+
+class Stage {
+  readonly datastore: AtomicMemory
+  readonly counters = newCounters()
+  readonly wanted = new Map<string, boolean>()
+  readonly remembered: string[] = []
+  readonly ingest: Ingest
+
+  constructor(limits: Partial<Record<LimitName, number>> = {}, datastore = new AtomicMemory()) {
+    this.datastore = datastore
+    const rows = rowStoreOver(datastore, { durability: 'process', atomicBatch: true })
+    const layout = new Layout('/crdt')
+    this.ingest = new Ingest({
+      log: new LogStore(rows, layout),
+      pendingStore: new PendingStore(rows, layout),
+      state: ReplicaState.load(layout.state, undefined),
+      limits: { ...defaultLimits, ...limits },
+      counters: this.counters,
+      logger: Object.assign(() => {}, { error: () => {}, trace: () => {} }),
+      wake: () => {},
+      want: (ids, _from, root) => {
+        for (const id of ids) this.wanted.set(id, root || this.wanted.get(id) === true)
+      },
+      arrived: (id) => {
+        const root = this.wanted.get(id) === true
+        this.wanted.delete(id)
+        return root
+      },
+      remember: (id) => void this.remembered.push(id),
+      unwant: (ids) => {
+        for (const id of ids) if (this.wanted.get(id) === false) this.wanted.delete(id)
+      }
+    })
+  }
+
+  async receive(...blocks: Forged[]): Promise<void> {
+    for (const { bytes } of blocks) await this.ingest.receive({ bytes, from: 'alice' }, undefined)
+  }
+
+  async head({ id, bytes }: Forged): Promise<void> {
+    await this.ingest.receive({ bytes, from: 'alice' }, new Set([id]), true)
+  }
+
+  /** Writes what waits, as the writer does; `meanwhile` happens while the datastore is at it. */
+  async store(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+    const changes = new ChangeSet()
+    const done = this.ingest.store(changes)
+    await rowStoreOver(this.datastore, { durability: 'process', atomicBatch: true }).write(changes.rows)
+    await meanwhile()
+    done()
+  }
+
+  /** The ids of all nodes that may be applied, in order. */
+  async merge(): Promise<string[]> {
+    const merged: string[] = []
+    for (;;) {
+      const nodes = await this.ingest.next()
+      if (nodes.length === 0) return merged
+      merged.push(...nodes.map(({ id }) => id))
+      this.ingest.merged(nodes)
+    }
+  }
+
+  get rows(): string[] {
+    return this.datastore.rows('/crdt/p').map((row) => row.slice('/crdt/p'.length))
+  }
+}
+
+function ids(blocks: readonly Forged[]): string[] {
+  return blocks.map(({ id }) => id)
+}
+
+test('a block that looks for its link at the moment when that is queued does not miss it', async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    for (const childFirst of [true, false]) {
+      const { ingest, wanted } = new Stage()
+      const [parent, child] = forgeChain(2) as [Forged, Forged]
+      const [first, second] = childFirst ? [child, parent] : [parent, child]
+      const one = ingest.receive({ bytes: first.bytes, from: 'alice' }, undefined)
+      for (let turn = 0; turn < turns; turn++) await undefined
+      const other = ingest.receive({ bytes: second.bytes, from: 'bob' }, undefined)
+      await Promise.all([one, other])
+      const left = [ingest.pendingCount, ...wanted.keys()]
+      expect(left, `${turns} turns apart, ${childFirst ? 'child' : 'parent'} first`).toEqual([0])
+    }
+  }
+})
+
+test('the same block twice at the same moment is one', async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const stage = new Stage()
+    const [parent, child] = forgeChain(2) as [Forged, Forged]
+    const copies = [stage.receive(child), stage.receive(child)]
+    for (let turn = 0; turn < turns; turn++) await undefined
+    copies.push(stage.receive(parent), stage.receive(parent))
+    await Promise.all(copies)
+    expect(await stage.merge()).toEqual(ids([parent, child]))
+  }
+})
+
+test('a head that is dropped over the budget and comes again keeps its row', async () => {
+  for (const storeBetween of [true, false]) {
+    const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
+    const chain = forgeChain(12)
+    const [top] = chain.slice(-1) as [Forged]
+    await stage.head(top)
+    await stage.receive(...chain.slice(3, -1).reverse())
+    await stage.store()
+    expect(stage.rows).not.toContain(top.id)
+    expect(stage.counters.pendingEvicted).toBeGreaterThan(0)
+    expect(stage.remembered).toEqual([top.id])
+    // Half of the budget is free again only when the lower part is merged.
+    await stage.receive(...chain.slice(0, 3).reverse())
+    await stage.merge()
+    expect(stage.wanted.get(top.id)).toBe(true)
+    await stage.receive(top)
+    await stage.store()
+    const above = chain.slice(-4, -1).reverse()
+    // Dropped and back before the deletion of its row was written.
+    const filler = forgeChain(30, { name: 'filler' }).slice(1).reverse()
+    await stage.receive(...filler)
+    expect(stage.ingest.holds(top.id)).toBe(false)
+    if (storeBetween) await stage.store()
+    await stage.receive(top)
+    await stage.store()
+    expect(stage.rows).toContain(top.id)
+    await stage.receive(...above)
+    expect((await stage.merge()).at(-1)).toBe(top.id)
+  }
+})
+
+test('a block that is dropped and comes again while its row is written is not lost', async () => {
+  const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
+  const [parent, top] = forgeChain(2) as [Forged, Forged]
+  await stage.head(top)
+  await stage.store(async () => {
+    await stage.receive(...forgeChain(30, { name: 'filler' }).slice(1).reverse())
+    expect(stage.ingest.holds(top.id)).toBe(false)
+    await stage.receive(top)
+  })
+  await stage.store()
+  await stage.store()
+  expect(stage.rows).toContain(top.id)
+  await stage.receive(parent)
+  expect(await stage.merge()).toEqual(ids([parent, top]))
+})
+
+test('nothing waits for a block that was dropped: what waited is dropped with it', async () => {
+  const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
+  const chain = forgeChain(40)
+  // The heads above it come after the block that will be the first to go.
+  await stage.head(chain[20]!)
+  for (const block of chain.slice(21, 26)) await stage.head(block)
+  await stage.receive(...chain.slice(5, 20).reverse())
+  expect(stage.ingest.holds(chain[20]!.id)).toBe(false)
+  for (const block of chain.slice(21, 26)) expect(stage.ingest.holds(block.id)).toBe(false)
+  expect(new Set(stage.remembered)).toEqual(new Set(ids(chain.slice(20, 26))))
+  await stage.receive(...chain.slice(0, 5).reverse())
+  await stage.merge()
+  // All of them are asked for again, and everything is merged in the end.
+  for (let round = 0; round < 200 && stage.wanted.size > 0; round++) {
+    const [id] = stage.wanted.keys()
+    await stage.receive(chain.find((block) => block.id === id) as Forged)
+    await stage.merge()
+  }
+  expect(stage.ingest.pendingCount).toBe(0)
+  expect(stage.ingest.holds(chain[25]!.id)).toBe(true)
+})
+
+test('a block of many links that is dropped while they are looked up is not queued', async () => {
+  const stage = new Stage({ pendingBlocksPerPeerMax: 2048 })
+  const parents = Array.from({ length: 1100 }, (_, i) => forge({ puts: { [`/${i}`]: '' } }))
+  const wide = forge({ links: parents, priority: 2n })
+  await stage.head(wide)
+  await stage.store()
+  await stage.receive(...parents.slice(0, 1023))
+  // The last link of the first window comes, and with it blocks that push the wide one out.
+  const last = stage.receive(parents[1023]!)
+  const filler = stage.receive(...forgeChain(1100, { name: 'filler' }).slice(1).reverse())
+  await Promise.all([last, filler])
+  await stage.store()
+  expect(await stage.merge()).not.toContain(wide.id)
+  expect(stage.ingest.holds(wide.id)).toBe(false)
+})
+
+test('what waited on disk is taken up, and what is there is not asked for', async () => {
+  const chain = forgeChain(20)
+  const first = new Stage()
+  await first.head(chain[19]!)
+  await first.receive(...chain.slice(1, 19).reverse())
+  await first.store()
+  const second = new Stage({}, first.datastore.copy())
+  await second.ingest.load()
+  expect([...second.wanted.keys()]).toEqual([chain[0]!.id])
+  expect([...second.ingest.unmerged()]).toEqual([chain[19]!.id])
+  await second.receive(chain[0]!)
+  expect(await second.merge()).toEqual(ids(chain))
+})

@@ -1,0 +1,79 @@
+// PendingBlocks: who waits for what, and whose budget it is.
+import { describe, expect, test } from 'vitest'
+import { type PendingBlock, PendingBlocks } from '../../src/replica/pending.ts'
+
+function block(id: string, missing: string[], init: Partial<PendingBlock> = {}): PendingBlock {
+  return {
+    ...{ id, from: 'alice', size: 10, missing: new Set(missing), linksSeen: missing.length },
+    ...{ linkCount: missing.length, root: false, node: undefined, stored: false },
+    ...init
+  }
+}
+
+function ids(blocks: Iterable<PendingBlock>): string[] {
+  return [...blocks].map(({ id }) => id)
+}
+
+describe('waiting', () => {
+  test('ends with the last link, for everybody who waits for it', () => {
+    const pending = new PendingBlocks()
+    pending.add(block('one', ['a', 'b']))
+    pending.add(block('two', ['b']))
+    expect(ids(pending.waiters('b'))).toEqual(['one', 'two'])
+    expect(ids(pending.release('b'))).toEqual(['two'])
+    expect(ids(pending.release('a'))).toEqual(['one'])
+    expect(pending.release('a')).toEqual([])
+    expect(pending.isAwaited('a')).toBe(false)
+  })
+
+  test('can be for more links later', () => {
+    const pending = new PendingBlocks()
+    const one = block('one', ['a'], { linkCount: 2 })
+    pending.add(one)
+    expect(ids(pending.release('a'))).toEqual(['one'])
+    pending.awaitMore(one, ['b'])
+    expect(pending.isAwaited('b')).toBe(true)
+    expect(ids(pending.release('b'))).toEqual(['one'])
+  })
+
+  test('that ends by dropping gives back the links that nobody else waits for', () => {
+    const pending = new PendingBlocks()
+    pending.add(block('one', ['a', 'b']))
+    pending.add(block('two', ['b']))
+    expect(pending.remove('one')).toEqual(['a'])
+    expect(pending.remove('one')).toEqual([])
+    expect(pending.isAwaited('a')).toBe(false)
+    expect(pending.isAwaited('b')).toBe(true)
+    expect(ids(pending.release('b'))).toEqual(['two'])
+    expect(pending.size).toBe(1)
+  })
+})
+
+describe('the budget', () => {
+  test('counts blocks and the links they wait for, for each peer', () => {
+    const pending = new PendingBlocks()
+    pending.add(block('one', ['a', 'b']))
+    pending.add(block('two', ['c'], { from: 'bob' }))
+    pending.add(block('three', ['d']))
+    expect([pending.entriesOf('alice'), pending.entriesOf('bob'), pending.entriesOf('carol')]).toEqual([
+      5, 2, 0
+    ])
+    expect(pending.overBudget('alice', 5, 1000)).toBeUndefined()
+    expect(pending.overBudget('alice', 4, 1000)?.id).toBe('one')
+    expect(pending.overBudget('alice', 5, 19)?.id).toBe('one')
+    pending.release('a')
+    expect(pending.entriesOf('alice')).toBe(4)
+    pending.remove('one')
+    expect(pending.entriesOf('alice')).toBe(2)
+    pending.remove('three')
+    expect(pending.entriesOf('alice')).toBe(0)
+  })
+
+  test('always has room for one block, however large it is', () => {
+    const pending = new PendingBlocks()
+    pending.add(block('huge', ['a', 'b', 'c'], { size: 1_000_000 }))
+    expect(pending.overBudget('alice', 1, 1)).toBeUndefined()
+    pending.add(block('next', ['d']))
+    expect(pending.overBudget('alice', 1, 1)?.id).toBe('huge')
+  })
+})
