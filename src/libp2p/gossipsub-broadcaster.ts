@@ -134,6 +134,11 @@ class PubSubBroadcaster implements GossipsubBroadcaster {
   }
 
   async broadcast(message: Uint8Array): Promise<void> {
+    // Signing takes longer than all the rest of a put, so it is not done for nobody.
+    if (this.#pubsub.getSubscribers?.(this.#topic).length === 0) {
+      this.counters.unheard++
+      return
+    }
     try {
       await this.#pubsub.publish(this.#topic, message)
       this.counters.sent++

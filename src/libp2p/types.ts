@@ -72,6 +72,8 @@ type PubSubListener<Detail> = (event: EventLike<Detail>) => void
 export interface PubSubLike {
   globalSignaturePolicy?: string
   getTopics(): string[]
+  /** Peers that are known to be on a topic. */
+  getSubscribers?(topic: string): PeerIdLike[]
   subscribe(topic: string): void
   unsubscribe(topic: string): void
   publish(topic: string, data: Uint8Array): Promise<unknown>

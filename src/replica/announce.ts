@@ -1,8 +1,8 @@
 /**
  * What to say over gossip, and when.
  *
- * A new local node goes out at once, its block inlined where it is small; nodes that are committed while a message
- * is under way share the next one. Heads that were learned otherwise than by gossip are said once, after a short
+ * A new local node goes out at once, its block inlined where it is small; nodes that are committed within a moment
+ * after it share the next message, since signing and checking one costs more than a node does. Heads that were learned otherwise than by gossip are said once, after a short
  * random wait in which somebody else may say them. And every interval, give or take 30%, the heads that nobody
  * else said within it are said again.
  *
@@ -40,6 +40,7 @@ export class Announcer {
   #rebroadcastTimer: unknown
   #relayTimer: unknown
   #flushTimer: unknown
+  #flushedAt = Number.NEGATIVE_INFINITY
   #sending: Promise<void> | undefined
   #stopped = true
 
@@ -52,16 +53,18 @@ export class Announcer {
     this.#scheduleRebroadcast()
   }
 
+  /** Says what still waits to be said, and nothing after it. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    if (this.#stopped) return
+    this.#flush()
+    const last = this.#sending
     const { clock } = this.#init
     for (const timer of [this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer])
       clock.clearTimeout(timer)
     this.#flushTimer = undefined
     this.#relayTimer = undefined
-    this.#backlog.clear()
-    this.#backlogBytes = 0
-    await this.#sending
+    await last
+    this.#stopped = true
   }
 
   /** Somebody else said that this is a head. */
@@ -127,20 +130,23 @@ export class Announcer {
     }
   }
 
+  /** At once if nothing was said just now, so that a lone write is not held up; soon otherwise. */
   #flushSoon(): void {
     if (this.#stopped || this.#sending !== undefined || this.#flushTimer !== undefined) return
     const { clock, limits } = this.#init
-    if (limits.broadcastDelayMs === 0) this.#flush()
+    const wait = Math.max(limits.broadcastDelayMs, this.#flushedAt + limits.broadcastGapMs - clock.now())
+    if (wait <= 0) this.#flush()
     else {
       this.#flushTimer = clock.setTimeout(() => {
         this.#flushTimer = undefined
         this.#flush()
-      }, limits.broadcastDelayMs)
+      }, wait)
     }
   }
 
   #flush(): void {
     if (this.#backlog.size === 0) return
+    this.#flushedAt = this.#init.clock.now()
     const heads = [...this.#backlog.values()]
     this.#backlog.clear()
     this.#backlogBytes = 0

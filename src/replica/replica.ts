@@ -13,6 +13,8 @@
  * Invariants: nothing runs before `start` or after `stop`; the network reaches the store through `Ingest` alone,
  * and is told of the store through `ReplicaView` alone.
  */
+
+import { breather } from '../breather.ts'
 import { type AnnouncedHead, decodeBroadcast } from '../codec/broadcast.ts'
 import { decodeNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
@@ -177,16 +179,13 @@ export class Replica implements ReplicaView {
     this.#gapRetry.stop()
     this.#queue.clear(new ClosedError())
     this.#ingest.close()
-    const stopped = await Promise.allSettled([
-      broadcaster?.stop(),
-      this.#announcer?.stop(),
-      this.#fetcher?.stop(),
-      this.#inbox.stop(),
-      exchange?.stop()
-    ])
+    const stopped = await Promise.allSettled([this.#fetcher?.stop(), this.#inbox.stop(), exchange?.stop()])
     // Even where the network could not be left, nothing of the store may go on.
     await this.#writer.stop()
     this.#ingest.settlement.close(new ClosedError())
+    // Last, so that what the last commit wrote is said.
+    await this.#announcer?.stop()
+    stopped.push(...(await Promise.allSettled([broadcaster?.stop()])))
     for (const result of stopped) if (result.status === 'rejected') throw result.reason
   }
 
@@ -311,10 +310,13 @@ export class Replica implements ReplicaView {
 
   #newFetcher(exchange: BlockExchange): Fetcher {
     const { clock, random, limits, logger } = this.#init
+    const breathe = breather(clock)
     return new Fetcher({
       ...{ exchange, clock, random, limits },
       deliver: async (block, expected) => {
         await this.#ingest.room()
+        // A stream that has much buffered would otherwise be taken whole before anything else gets its turn.
+        await breathe()
         return this.#stopped ? false : await this.#ingest.receive(block, expected)
       },
       giveUp: (id, root) => {

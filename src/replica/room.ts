@@ -1,6 +1,10 @@
 /**
  * The room in memory for blocks that were verified and not yet written: whoever brings more has to wait.
  */
+
+/** What a block takes in memory beside its bytes, decoded and queued: most blocks are much smaller than this. */
+export const BLOCK_OVERHEAD_BYTES = 1024
+
 export class Room {
   readonly #bytesMax: number
   #bytes = 0
@@ -19,12 +23,12 @@ export class Room {
     }
   }
 
-  take(bytes: number): void {
-    this.#bytes += bytes
+  take(blockBytes: number): void {
+    this.#bytes += blockBytes + BLOCK_OVERHEAD_BYTES
   }
 
-  free(bytes: number): void {
-    this.#bytes -= bytes
+  free(blockBytes: number): void {
+    this.#bytes -= blockBytes + BLOCK_OVERHEAD_BYTES
     if (this.#bytes <= this.#bytesMax) this.#wake()
   }
 

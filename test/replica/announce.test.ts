@@ -66,6 +66,7 @@ describe('a node that was written here', () => {
     const alone = stage()
     const [small, large] = [node('small'), node('large', 20_000)]
     publish(alone, small)
+    await alone.clock.advance(defaultLimits.broadcastGapMs)
     publish(alone, large)
     await alone.clock.settle()
     expect(alone.messages.flatMap(({ heads }) => heads)).toEqual([
@@ -84,6 +85,17 @@ describe('a node that was written here', () => {
     await busy.clock.advance(1000)
     expect(busy.messages.length).toBeLessThan(10)
     expect(busy.messages.flatMap(({ heads }) => heads)).toHaveLength(50)
+  })
+
+  test('shares a message with those that follow it at once, since each message is signed and checked', async () => {
+    const busy = stage()
+    for (let i = 0; i < 30; i++) {
+      publish(busy, node(`${i}`))
+      await busy.clock.advance(1)
+    }
+    await busy.clock.advance(defaultLimits.broadcastGapMs)
+    expect(busy.messages.length).toBeLessThanOrEqual(1 + 30 / defaultLimits.broadcastGapMs)
+    expect(busy.messages.flatMap(({ heads }) => heads)).toHaveLength(30)
   })
 
   test('waits for others when that is asked for', async () => {
@@ -204,7 +216,7 @@ describe('heads that were learned otherwise than by gossip', () => {
   })
 })
 
-test('stop leaves no timer, and nothing is said after it', async () => {
+test('stop says what still waits, leaves no timer, and nothing is said after it', async () => {
   const busy = stage({ broadcastDelayMs: 100 })
   busy.heads.push({ id: node('k').id, dagName: '' })
   publish(busy, node('n'))
@@ -214,7 +226,7 @@ test('stop leaves no timer, and nothing is said after it', async () => {
   publish(busy, node('late'))
   busy.announcer.learned()
   await busy.clock.advance(200_000)
-  expect(busy.messages).toEqual([])
+  expect(busy.messages.map(({ heads }) => heads.map(({ id }) => id))).toEqual([[node('n').id]])
 })
 
 describe('in a world', () => {

@@ -243,6 +243,7 @@ describe('with nobody to ask', () => {
     await world.clock.advance(1000)
     world.loss = 1
     await alice.history(10, 'lost')
+    await world.clock.advance(10)
     world.loss = 0
     await alice.put('/last', 'one')
     // Alice goes before she could be asked for what is missing.

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AnnouncedHead } from '../../src/codec/broadcast.ts'
 import { Inbox, type InboxInit } from '../../src/replica/inbox.ts'
-import { Room } from '../../src/replica/room.ts'
+import { BLOCK_OVERHEAD_BYTES, Room } from '../../src/replica/room.ts'
 import { Settlement } from '../../src/replica/settlement.ts'
 import { WantedHeads } from '../../src/replica/wanted.ts'
 import { ChangeSet } from '../../src/storage/commit.ts'
@@ -186,7 +186,7 @@ describe('Settlement', () => {
 
 describe('Room', () => {
   test('lets in until it is full, and again when there is room', async () => {
-    const room = new Room(100)
+    const room = new Room(100 + BLOCK_OVERHEAD_BYTES)
     room.take(100)
     await room.wait()
     room.take(1)

@@ -8,10 +8,11 @@
  * Invariants: a node above a gap is never offered; the number of rounds grows with the logarithm of what is not
  * common, and never passes `syncRoundsMax`. Finding less common ground than there is costs bandwidth only.
  */
+
+import { breather } from '../../breather.ts'
 import type { BlockId } from '../../crdt/delta.ts'
 import type { Limits } from '../../options.ts'
 import type { Clock, PeerClaim, ReplicaView } from '../../replica/ports.ts'
-import { breather } from './breather.ts'
 import { rowsNotBelow } from './common-ground.ts'
 
 /** What one Want offers. */

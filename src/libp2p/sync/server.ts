@@ -6,6 +6,7 @@
  * its time, and one that takes too much of it is dropped.
  */
 import { create } from '@bufbuild/protobuf'
+import { breather } from '../../breather.ts'
 import type { BlockId } from '../../crdt/delta.ts'
 import { LIMITS, type Limits } from '../../options.ts'
 import type {
@@ -16,7 +17,6 @@ import type {
   ReplicaSnapshot,
   ReplicaView
 } from '../../replica/ports.ts'
-import { breather } from './breather.ts'
 import type { Channel } from './channel.ts'
 import { isIgnored, rowsNotBelow } from './common-ground.ts'
 import {

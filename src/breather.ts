@@ -1,7 +1,13 @@
 /**
- * Lets the rest of the program run in the middle of long work.
+ * Lets the rest of the program run in the middle of long work, which otherwise, where every wait is a microtask,
+ * would hold up the app and even the commits that the work is for.
  */
-import type { Clock } from '../../replica/ports.ts'
+
+/** The parts of the engine's clock that it takes. */
+interface SliceClock {
+  now(): number
+  setTimeout(callback: () => void, ms: number): unknown
+}
 
 /** How long work may go on at a stretch. */
 const SLICE_MS = 10
@@ -12,7 +18,7 @@ const SLICE_MS = 10
  * @param between - what is done between two slices, and may throw to end the work.
  */
 export function breather(
-  clock: Clock,
+  clock: SliceClock,
   between?: () => Promise<void> | void
 ): () => Promise<void> | undefined {
   let since = clock.now()
