@@ -89,8 +89,7 @@ const COMMANDS: Record<string, Command> = {
     usage: 'stats',
     about: 'prints what the store holds, and what it counted since its start',
     async run({ store, print }) {
-      const { counters, ...figures } = await store.stats()
-      for (const [name, figure] of Object.entries({ ...figures, ...counters })) print(`${name}\t${figure}`)
+      for (const [name, figure] of figuresOf(await store.stats())) print(`${name}\t${figure}`)
       print('ok')
     }
   },
@@ -178,6 +177,14 @@ async function loadFile({ store, print, printError, signal }: Peer, args: string
   })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   print(`ok ${loaded.keys} keys, ${loaded.badLines} bad lines, ${seconds} s`)
+}
+
+/** Every figure with its name, those inside others as `outer.inner`. */
+function* figuresOf(figures: object): Generator<[string, unknown]> {
+  for (const [name, figure] of Object.entries(figures)) {
+    if (typeof figure !== 'object' || figure === null) yield [name, figure]
+    else for (const [inner, value] of figuresOf(figure)) yield [`${name}.${inner}`, value]
+  }
 }
 
 function keyOf(command: string, args: string): Key {

@@ -17,6 +17,12 @@ import { createLibp2p } from 'libp2p'
 /** The pause between two attempts to reach a peer that was named. */
 const REDIAL_MS = 1000
 
+/**
+ * Gossipsub stops to listen to peers when there are more than fourteen at one address, and remembers them for an hour
+ * after they are gone. On one machine that is no sign of an attack.
+ */
+const scoreParams = { IPColocationFactorWhitelist: new Set(['127.0.0.1', '::1']) }
+
 export interface NodeInit {
   privateKey: PrivateKey
   listen: Multiaddr[]
@@ -40,7 +46,7 @@ export async function createNode(init: NodeInit) {
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     ...(init.mdns ? { peerDiscovery: [mdns()] } : {}),
-    services: { identify: identify(), pubsub: gossipsub() }
+    services: { identify: identify(), pubsub: gossipsub({ scoreParams }) }
   })
   libp2p.addEventListener('peer:discovery', ({ detail }) => {
     // It may be a peer of another program, or gone already: nothing is lost if it cannot be reached.

@@ -18,6 +18,7 @@ import type { ChangeSet } from '../storage/commit.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { PendingStore } from '../storage/pending-store.ts'
 import type { ReplicaCounters } from './counters.ts'
+import { EvictedHeads } from './evicted.ts'
 import { type PendingBlock, PendingBlocks, WINDOW_LINKS } from './pending.ts'
 import type { Logger, PeerName, ReceivedBlock } from './ports.ts'
 import { ReadyQueue } from './ready.ts'
@@ -53,12 +54,20 @@ export class Ingest {
   readonly #room: Room
   readonly #unstored = new Set<PendingBlock>()
   readonly #dropped = new Set<BlockId>()
-  readonly #evictedRoots = new Map<BlockId, PeerName>()
+  readonly #evicted: EvictedHeads
 
   constructor(init: IngestInit) {
     this.#init = init
     this.#queue = new ReadyQueue(init.pendingStore, init.limits)
     this.#room = new Room(init.limits.readyBytesMax)
+    this.#evicted = new EvictedHeads({
+      headsMax: init.limits.wantedHeadsMax,
+      remember: init.remember,
+      giveUp: (id) => {
+        init.counters.droppedHeads += 1
+        this.settlement.settle(id)
+      }
+    })
   }
 
   get hasReady(): boolean {
@@ -82,7 +91,7 @@ export class Ingest {
   *unmerged(): Generator<BlockId> {
     yield* this.#queue.ids()
     for (const id of this.#pending.ids()) if (this.#pending.get(id)?.root) yield id
-    yield* this.#evictedRoots.keys()
+    yield* this.#evicted.ids()
   }
 
   /** Takes up the blocks that waited when the store was closed. */
@@ -260,7 +269,7 @@ export class Ingest {
   /** A block is here: whether it is one that somebody said is a head. */
   #isHead(id: BlockId, root: boolean): boolean {
     const wanted = this.#init.arrived(id)
-    const evicted = this.#evictedRoots.delete(id)
+    const evicted = this.#evicted.delete(id)
     const pending = this.#pending.get(id)
     if (pending !== undefined) pending.root ||= root || wanted
     return root || wanted || evicted
@@ -336,33 +345,22 @@ export class Ingest {
 
   /** Drops a block and all that waits for it. The heads among them are remembered: the others lie below them. */
   #evict(first: PendingBlock): void {
-    const { counters, limits, remember } = this.#init
     const evicted = [first]
     for (let block = evicted.pop(); block !== undefined; block = evicted.pop()) {
       const { id, from, root } = block
       if (!this.#pending.has(id)) continue
-      counters.pendingEvicted += 1
+      this.#init.counters.pendingEvicted += 1
       evicted.push(...this.#pending.waiters(id))
       this.#drop(id)
-      if (!root) continue
-      if (this.#evictedRoots.size < limits.wantedHeadsMax) {
-        this.#evictedRoots.set(id, from)
-        remember(id)
-      } else {
-        counters.droppedHeads += 1
-        this.settlement.settle(id)
-      }
+      if (root) this.#evicted.add(id, from)
     }
   }
 
   /** Asks again for the heads that were dropped over a budget, once half of what waited under it is gone. */
   #resumeEvicted(): void {
     const enough = this.#init.limits.pendingBlocksPerPeerMax / 2
-    for (const [id, from] of this.#evictedRoots) {
-      if (this.#pending.entriesOf(from) > enough) continue
-      this.#evictedRoots.delete(id)
-      this.#init.want([id], from, true)
-    }
+    const resumed = this.#evicted.take((from) => this.#pending.entriesOf(from) <= enough)
+    for (const { id, from } of resumed) this.#init.want([id], from, true)
   }
 
   /** Two replicas may write the very same node: it must not be applied again. */

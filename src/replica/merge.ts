@@ -64,6 +64,8 @@ export const KNOWN_FEATURES: ReadonlySet<number> = new Set()
 /** Decoded blocks that a commit keeps at hand while it looks up the values of surviving versions. */
 const DECODED_BLOCKS_MAX = 16
 
+const NO_VALUES: ReadonlyMap<BlockId, Uint8Array> = new Map()
+
 export class CommitDraft {
   /** Rows that ride along: whatever else has to become durable with this commit. */
   readonly rows = new ChangeSet()
@@ -103,7 +105,9 @@ export class CommitDraft {
   /** Loads working copies of keys; with all their alive versions where they are about to be removed. */
   async load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Promise<void> {
     const unknown = [...new Set(keys)].filter((key) => !this.#keys.has(key))
-    for (const versions of await this.#stores.sets.load(unknown)) this.#keys.set(versions.key, versions)
+    if (unknown.length > 0) {
+      for (const versions of await this.#stores.sets.load(unknown)) this.#keys.set(versions.key, versions)
+    }
     for (const key of toRemove) {
       const versions = this.#keys.get(key)
       if (versions?.needsOthers) await this.#stores.sets.loadOthers(versions)
@@ -138,10 +142,13 @@ export class CommitDraft {
     for (const node of this.#nodes) {
       this.#stores.log.write(node, this.#applied.get(node.id) as AppliedRow, this.rows)
     }
-    await this.#stores.log.putBlocks(this.#nodes)
+    if (this.#stores.log.hasBlockstore) await this.#stores.log.putBlocks(this.#nodes)
     this.rows.put(this.#stores.layout.state, this.#state.encode())
     await this.#stores.committer.commit(this.rows)
-    return await this.#adopt(changes)
+    const { gaps } = this.#stores
+    const opened = this.#openedGaps()
+    if (opened.length > 0 || this.#gapsClosed.length > 0) await gaps.adopt(opened, this.#gapsClosed)
+    return this.#adopt(changes, opened.length)
   }
 
   async #loadFor(nodes: readonly DagNode[]): Promise<void> {
@@ -152,14 +159,12 @@ export class CommitDraft {
       for (const { key } of delta.tombstones) removed.add(key)
     }
     await this.load([...keys, ...removed], removed)
-    await this.#loadTombstones(nodes)
-    const targets = new Set(nodes.flatMap(({ delta }) => delta.tombstones.map(({ id }) => id)))
-    if (targets.size > 0) await this.#loadTargets([...targets])
+    // Most stores remember no tombstone at all, and then there is nothing to look up.
+    if (this.#live.committed.tombstones > 0) await this.#loadTombstones(nodes)
+    if (removed.size > 0) await this.#loadTargets(nodes)
   }
 
-  /** Most stores remember no tombstone at all, and then there is nothing to look up. */
   async #loadTombstones(nodes: readonly DagNode[]): Promise<void> {
-    if (this.#live.committed.tombstones === 0) return
     const pairs = nodes.flatMap(({ id, delta }) => [
       ...delta.elements.map(({ key }) => ({ versions: this.versions(key), id })),
       ...delta.tombstones.map((tombstone) => ({ versions: this.versions(tombstone.key), id: tombstone.id }))
@@ -168,8 +173,9 @@ export class CommitDraft {
   }
 
   /** Finds out which blocks that tombstones name have run, and in which DAG. */
-  async #loadTargets(ids: readonly BlockId[]): Promise<void> {
-    const unknown = ids.filter((id) => !this.#applied.has(id))
+  async #loadTargets(nodes: readonly DagNode[]): Promise<void> {
+    const targets = new Set(nodes.flatMap(({ delta }) => delta.tombstones.map(({ id }) => id)))
+    const unknown = [...targets].filter((id) => !this.#applied.has(id))
     const rows = await this.#stores.log.appliedMany(unknown)
     const { layout } = this.#stores
     const deferred =
@@ -194,9 +200,11 @@ export class CommitDraft {
       this.rows.put(this.#stores.layout.deferredNode(id), encodeFeatures(delta.requires))
       this.#state.row.deferred += 1
     }
-    const linkedBySameDag = await this.#closeGaps(node)
+    const fillsGap = this.#live.committed.gaps > 0 || this.#gapsOpened.size > 0
+    const linkedBySameDag = fillsGap && (await this.#closeGaps(node))
     this.#heads.advance({ id, priority, dagName }, links, linkedBySameDag)
-    await this.#openGaps(node, sequence)
+    const doubtful = links.filter((link) => !this.#isApplied(link))
+    if (doubtful.length > 0) await this.#openGaps(node, doubtful, sequence)
   }
 
   #runEffects({ id, delta }: DagNode): void {
@@ -224,9 +232,7 @@ export class CommitDraft {
     return closed.some(({ dagName }) => dagName === delta.dagName)
   }
 
-  async #openGaps(node: DagNode, sequence: number): Promise<void> {
-    const links = node.links.filter((link) => !this.#isApplied(link))
-    if (links.length === 0) return
+  async #openGaps(node: DagNode, links: readonly BlockId[], sequence: number): Promise<void> {
     const rows = await this.#stores.log.appliedMany(links)
     for (const [index, link] of links.entries()) {
       if (rows[index] !== undefined) continue
@@ -248,10 +254,14 @@ export class CommitDraft {
     for (const [key, versions] of this.#keys) {
       const touchedBy = this.#touchedBy.get(key)
       if (touchedBy === undefined) continue
-      versions.settle(await this.#missingValues(versions))
+      const missing = versions.missingValues()
+      versions.settle(missing.length === 0 ? NO_VALUES : await this.#missingValues(versions, missing))
       const changed = versions.changes()
       this.#stores.sets.write(key, changed, this.rows)
-      for (const id of changed.cameAlive) this.#state.elementCameAlive(await elementHash(key, id))
+      for (const id of changed.cameAlive) {
+        const hash = elementHash(key, id)
+        this.#state.elementCameAlive(hash instanceof Promise ? await hash : hash)
+      }
       for (const id of changed.ceased) this.#state.elementCeased(await elementHash(key, id))
       for (const { dagNames, existed } of changed.tombstones) {
         this.#state.row.tombstones += (dagNames.length > 0 ? 1 : 0) - (existed ? 1 : 0)
@@ -266,9 +276,9 @@ export class CommitDraft {
     return changes
   }
 
-  async #missingValues(versions: KeyVersions): Promise<Map<BlockId, Uint8Array>> {
+  async #missingValues(versions: KeyVersions, ids: readonly BlockId[]): Promise<Map<BlockId, Uint8Array>> {
     const values = new Map<BlockId, Uint8Array>()
-    for (const id of versions.missingValues()) {
+    for (const id of ids) {
       const value = (await this.#valuesOf(id)).get(versions.key)
       if (value === undefined) {
         throw new CorruptRowError(this.#stores.layout.applied(id), `its block gives ${versions.key} no value`)
@@ -295,19 +305,18 @@ export class CommitDraft {
     return values
   }
 
-  async #adopt(changes: KeyChange[]): Promise<Committed> {
-    const { heads, log, gaps } = this.#stores
+  #adopt(changes: KeyChange[], gapsOpened: number): Committed {
+    const { heads, log } = this.#stores
     this.#live.adopt(this.#state)
     heads.adopt(this.#heads)
     for (const { id } of this.#nodes) log.adopt(id, this.#applied.get(id) as AppliedRow)
-    await gaps.adopt(this.#openedGaps(), this.#gapsClosed)
     return {
       origin: this.#origin,
       sequence: this.#state.row.sequence,
       nodes: this.#nodes,
       changes,
       headsChanged: this.#heads.added.size > 0 || this.#heads.removed.size > 0,
-      gapsOpened: this.#openedGaps().length
+      gapsOpened
     }
   }
 }

@@ -54,6 +54,9 @@ export class Publisher {
   async publish(units: readonly WriteUnit[], share: boolean): Promise<void> {
     const composed = units.map(({ operations }) => composeIntents(operations))
     await this.#load(composed)
+    const [only] = composed
+    // Most puts are awaited one by one, and then there is nothing to fit together.
+    if (only !== undefined && composed.length === 1) return await this.#seal(only)
     let shared = new Map<string, KeyIntent>()
     let size = 0
     for (const intents of composed) {

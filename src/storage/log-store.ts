@@ -4,7 +4,6 @@
  * Invariants: sequence numbers are given once, without holes but for purged DAGs; a node stands in the log after
  * the nodes it links to, but for gaps; the cache of applied nodes holds committed ones only.
  */
-import { LRUCache } from 'lru-cache'
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { CorruptRowError } from '../errors.ts'
@@ -13,11 +12,8 @@ import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
 import { type AppliedRow, decodeApplied, decodeLog, encodeApplied, encodeLog } from './rows.ts'
 
-/**
- * Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. Bounded by
- * size and not by number, because a number makes the cache set all of its room aside at once.
- */
-const APPLIED_CACHE = { maxSize: 16_384, sizeCalculation: () => 1 }
+/** Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. */
+const RECENT_NODES_MAX = 16_384
 
 /** Where blocks live that do not live in the datastore: the parts of interface-blockstore that are used. */
 export interface BlockSource {
@@ -36,7 +32,8 @@ export class LogStore {
   readonly #rows: RowStore
   readonly #layout: Layout
   readonly #blocks: BlockSource | undefined
-  readonly #applied = new LRUCache<BlockId, AppliedRow>(APPLIED_CACHE)
+  /** The oldest goes first: what is asked again is what came last. */
+  readonly #recent = new Map<BlockId, AppliedRow>()
 
   /** @param blocks - where blocks live, if not in the log itself. */
   constructor(rows: RowStore, layout: Layout, blocks?: BlockSource) {
@@ -47,7 +44,7 @@ export class LogStore {
 
   /** The row of an applied node that was asked for or committed lately, without reading the store. */
   recent(id: BlockId): AppliedRow | undefined {
-    return this.#applied.get(id)
+    return this.#recent.get(id)
   }
 
   async applied(id: BlockId): Promise<AppliedRow | undefined> {
@@ -56,7 +53,7 @@ export class LogStore {
 
   /** In the order of the ids asked for. */
   async appliedMany(ids: readonly BlockId[]): Promise<Array<AppliedRow | undefined>> {
-    const found = ids.map((id) => this.#applied.get(id))
+    const found = ids.map((id) => this.#recent.get(id))
     const unknown = ids.filter((_, index) => found[index] === undefined)
     if (unknown.length === 0) return found
     const rows = unknown.map((id) => this.#layout.applied(id))
@@ -66,16 +63,20 @@ export class LogStore {
       const value = values[index]
       if (value === undefined) continue
       const row = decodeApplied(rows[index] as string, value)
-      this.#applied.set(id, row)
+      this.adopt(id, row)
       read.set(id, row)
     }
     return ids.map((id, index) => found[index] ?? read.get(id))
   }
 
-  /** Makes the blocks of nodes durable where they do not become so with the commit itself. */
+  /** Whether blocks live elsewhere, so that they do not become durable with the commit itself. */
+  get hasBlockstore(): boolean {
+    return this.#blocks !== undefined
+  }
+
+  /** Makes the blocks of nodes durable there. */
   async putBlocks(nodes: Iterable<DagNode>): Promise<void> {
-    if (this.#blocks === undefined) return
-    for (const { id, bytes } of nodes) await this.#blocks.put(id, bytes)
+    for (const { id, bytes } of nodes) await this.#blocks?.put(id, bytes)
   }
 
   /** Puts the rows of an applied node into a commit. */
@@ -87,7 +88,9 @@ export class LogStore {
 
   /** Takes an applied node over, once it is durable. */
   adopt(id: BlockId, row: AppliedRow): void {
-    this.#applied.set(id, row)
+    if (this.#recent.size >= RECENT_NODES_MAX)
+      this.#recent.delete(this.#recent.keys().next().value as BlockId)
+    this.#recent.set(id, row)
   }
 
   /** The block of an applied node. */

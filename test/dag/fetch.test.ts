@@ -161,6 +161,9 @@ describe('by id', () => {
     request(0).send('a', 'b', 'c')
     await stage.clock.settle()
     expect(stage.requests.slice(1).flatMap(({ ids }) => ids)).toEqual(['e', 'f', 'g'])
+    for (const open of stage.requests.slice(1)) open.send(...open.ids)
+    await stage.clock.settle()
+    expect(stage.requests.slice(1).flatMap(({ ids }) => ids)).toEqual(['e', 'f', 'g', 'h', 'i', 'j'])
   })
 
   test('no peer that led to what nobody has takes the turn of others', async () => {
@@ -426,6 +429,26 @@ describe('by stream', () => {
       await stage.clock.advance(200)
       pull(0).send(`x${i}`)
     }
+    expect(stage.requests.flatMap(({ ids }) => ids)).toEqual(['a'])
+  })
+
+  test('one that ended without it is not waited for when it streams something else', async () => {
+    stage = new Stage({ pullStallMs: 1000, fetchTimeoutMs: 10_000 })
+    stage.fetcher.want('a', { sources: ['alice', 'bob'] })
+    // Alice stalls, Bob ends without it and then streams for another want, and Alice stalls on.
+    await stage.clock.advance(1500)
+    pull(1).end()
+    await stage.clock.settle()
+    stage.fetcher.want('b', { sources: ['bob'] })
+    for (let i = 0; i < 60; i++) {
+      await stage.clock.advance(200)
+      pull(2)?.send(`x${i}`)
+    }
+    expect(stage.pulls.map(({ ids, peers }) => [ids, peers[0]])).toEqual([
+      [['a'], 'alice'],
+      [['a'], 'bob'],
+      [['b'], 'bob']
+    ])
     expect(stage.requests.flatMap(({ ids }) => ids)).toEqual(['a'])
   })
 

@@ -44,7 +44,13 @@ test('every command answers by lines that a script can read', async () => {
 
   const heads = await peer.run('heads')
   expect(heads).toEqual([expect.stringMatching(/^bafy\w+\t6\t""$/), 'ok'])
-  expect(await peer.stats()).toMatchObject({ keys: 4, nodes: 6, heads: 1, clock: 6, remoteNodes: 0 })
+  expect(await peer.stats()).toMatchObject({
+    keys: 4,
+    nodes: 6,
+    heads: 1,
+    clock: 6,
+    'counters.remoteNodes': 0
+  })
   expect(await peer.ask('digest')).toMatch(/^[0-9a-f]{64}$/)
   expect(await peer.run('sync')).toEqual(['ok'])
   expect(await peer.run('peers')).toEqual(['ok'])

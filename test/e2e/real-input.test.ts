@@ -59,7 +59,7 @@ test('a data set survives a kill in the middle of a catch-up, and a late joiner 
   await bob.run(`connect ${alice.address}`)
   await agree(alice, [bob])
   // It went on from there.
-  expect(await bob.stats()).toMatchObject({ keys: KEYS, nodes, remoteNodes: nodes - resumed })
+  expect(await bob.stats()).toMatchObject({ keys: KEYS, nodes, 'counters.remoteNodes': nodes - resumed })
   measured(`caught up on ${nodes - resumed} nodes`)
 
   let written = 0

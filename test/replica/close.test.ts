@@ -73,8 +73,10 @@ describe('close', () => {
     const mallory = world.outsider('mallory')
     const chain = forgeChain(40, { padding: 10_000 })
     const go = bob.datastore.hold()
-    for (const { id, bytes } of chain) mallory.say([{ id, block: bytes }])
-    await world.clock.advance(100)
+    for (const { id, bytes } of chain) {
+      mallory.say([{ id, block: bytes }])
+      await world.clock.advance(world.latencyMs)
+    }
     const closed = bob.store.close()
     await world.clock.advance(1000)
     go()
@@ -200,8 +202,11 @@ describe('waitForSync', () => {
     const bob = await world.peer('bob', { readyBytesMax: 64 * 1024 })
     const mallory = world.outsider('mallory')
     const go = bob.datastore.hold()
-    for (const { id, bytes } of forgeChain(40, { padding: 10_000 })) mallory.say([{ id, block: bytes }])
-    await world.clock.advance(100)
+    for (const { id, bytes } of forgeChain(40, { padding: 10_000 })) {
+      mallory.say([{ id, block: bytes }])
+      await world.clock.advance(world.latencyMs)
+    }
+    expect((await bob.store.stats()).counters.droppedMessages).toBeGreaterThan(0)
     const controller = new AbortController()
     const wait = bob.store.waitForSync({ signal: controller.signal })
     controller.abort(new Error('enough'))

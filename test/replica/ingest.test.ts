@@ -1,6 +1,7 @@
 // Ingest by itself: blocks that arrive at the same moment, that are dropped and come again, and what that leaves on
 // disk and in the queue.
 import { expect, test } from 'vitest'
+import { decodeNode } from '../../src/codec/node.ts'
 import { defaultLimits, type LimitName } from '../../src/index.ts'
 import { newCounters } from '../../src/replica/counters.ts'
 import { Ingest } from '../../src/replica/ingest.ts'
@@ -49,6 +50,11 @@ class Stage {
     })
   }
 
+  /** Makes it look as if a node had been committed. */
+  applied(id: string): void {
+    this.#log.adopt(id, { sequence: 1, priority: 1n, dagName: '' })
+  }
+
   async receive(...blocks: Forged[]): Promise<void> {
     for (const { bytes } of blocks) await this.ingest.receive({ bytes, from: 'alice' }, undefined)
   }
@@ -72,9 +78,9 @@ class Stage {
     for (;;) {
       const nodes = await this.ingest.next()
       if (nodes.length === 0) return merged
-      for (const { id, delta } of nodes) {
+      for (const { id } of nodes) {
         merged.push(id)
-        this.#log.adopt(id, { sequence: merged.length, priority: delta.priority, dagName: '' })
+        this.applied(id)
       }
       this.ingest.merged(nodes)
     }
@@ -149,8 +155,8 @@ test('a head that is dropped over the budget and comes again keeps its row', asy
 })
 
 test('a block that is dropped and comes again while its row is written is not lost', async () => {
-  const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
-  const [parent, top] = forgeChain(2) as [Forged, Forged]
+  const stage = new Stage({ pendingBlocksPerPeerMax: 16, readyBytesMax: 64 * 1024 })
+  const [parent, top] = forgeChain(2, { padding: 60_000 }) as [Forged, Forged]
   await stage.head(top)
   await stage.store(async () => {
     await stage.receive(...forgeChain(30, { name: 'filler' }).slice(1).reverse())
@@ -162,6 +168,14 @@ test('a block that is dropped and comes again while its row is written is not lo
   expect(stage.rows).toContain(top.id)
   await stage.receive(parent)
   expect(await stage.merge()).toEqual(ids([parent, top]))
+  // And its bytes were counted once: two more of that size are too much.
+  await stage.receive(...forgeChain(3, { name: 'more', padding: 60_000 }).slice(1))
+  let isRoom = false
+  void stage.ingest.room().then(() => {
+    isRoom = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isRoom).toBe(false)
 })
 
 test('nothing waits for a block that was dropped: what waited is dropped with it', async () => {
@@ -170,11 +184,11 @@ test('nothing waits for a block that was dropped: what waited is dropped with it
   // The heads above it come after the block that will be the first to go.
   await stage.head(chain[20]!)
   for (const block of chain.slice(21, 26)) await stage.head(block)
-  await stage.receive(...chain.slice(5, 20).reverse())
+  await stage.receive(...chain.slice(17, 20).reverse())
   expect(stage.ingest.holds(chain[20]!.id)).toBe(false)
   for (const block of chain.slice(21, 26)) expect(stage.ingest.holds(block.id)).toBe(false)
   expect(new Set(stage.remembered)).toEqual(new Set(ids(chain.slice(20, 26))))
-  await stage.receive(...chain.slice(0, 5).reverse())
+  await stage.receive(...chain.slice(0, 17).reverse())
   await stage.merge()
   // All of them are asked for again, and everything is merged in the end.
   for (let round = 0; round < 200 && stage.wanted.size > 0; round++) {
@@ -186,20 +200,49 @@ test('nothing waits for a block that was dropped: what waited is dropped with it
   expect(stage.ingest.holds(chain[25]!.id)).toBe(true)
 })
 
-test('a block of many links that is dropped while they are looked up is not queued', async () => {
-  const stage = new Stage({ pendingBlocksPerPeerMax: 2048 })
+test('what becomes a local node while the links of a waiting block are looked up is not queued', async () => {
   const parents = Array.from({ length: 1100 }, (_, i) => forge({ puts: { [`/${i}`]: '' } }))
   const wide = forge({ links: parents, priority: 2n })
-  await stage.head(wide)
+  const small = forge({ links: [parents[1023]!], priority: 2n })
+  for (const local of [wide, small]) {
+    for (let turns = 0; turns < 40; turns++) {
+      const stage = new Stage()
+      for (const { id } of parents.slice(0, 1023)) stage.applied(id)
+      await stage.receive(wide, small)
+      // The last link of the first window comes, and the next ones are looked up.
+      const last = stage.receive(parents[1023]!)
+      for (let turn = 0; turn < turns; turn++) await undefined
+      stage.applied(local.id)
+      await stage.ingest.appliedLocally([decodeNode(local.id, local.bytes)])
+      await last
+      expect(await stage.merge(), `after ${turns} turns`).not.toContain(local.id)
+      expect(stage.wanted.size, `after ${turns} turns`).toBe(local === wide ? 0 : 76)
+    }
+  }
+})
+
+test('a node that was written here as well is not applied again, and its row goes', async () => {
+  const stage = new Stage()
+  const [parent, child] = forgeChain(2) as [Forged, Forged]
+  await stage.head(child)
   await stage.store()
-  await stage.receive(...parents.slice(0, 1023))
-  // The last link of the first window comes, and with it blocks that push the wide one out.
-  const last = stage.receive(parents[1023]!)
-  const filler = stage.receive(...forgeChain(1100, { name: 'filler' }).slice(1).reverse())
-  await Promise.all([last, filler])
+  await stage.receive(parent)
+  stage.applied(child.id)
+  await stage.ingest.appliedLocally([decodeNode(child.id, child.bytes)])
+  expect(await stage.merge()).toEqual([parent.id])
   await stage.store()
-  expect(await stage.merge()).not.toContain(wide.id)
-  expect(stage.ingest.holds(wide.id)).toBe(false)
+  expect(stage.rows).toEqual([])
+  // Whoever waits for it as a head that is wanted is told when it comes from a peer.
+  const settled = stage.ingest.settlement.wait([child.id])
+  await stage.head(child)
+  await settled
+})
+
+test('a link that waits itself is not asked for again', async () => {
+  const stage = new Stage()
+  const chain = forgeChain(4)
+  await stage.receive(...chain.slice(1))
+  expect([...stage.wanted.keys()]).toEqual([chain[0]!.id])
 })
 
 test('what waited on disk is taken up, and what is there is not asked for', async () => {
