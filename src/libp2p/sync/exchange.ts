@@ -82,6 +82,8 @@ interface Running {
   greeter: Greeter
   /** Inbound streams. */
   channels: Set<ServerChannel>
+  /** Up to which sequence number a peer has been told of ours, at least. */
+  told: Map<PeerName, number>
   tasks: Set<Promise<unknown>>
   stopping: AbortController
 }
@@ -180,6 +182,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const claim = this.#claimOf(channel, hello)
     const greeted = (): void => this.#onGreeted(running, peer, claim)
     const { topic, limits, clock } = this
+    running.told.set(peer, running.replica.snapshot().sequence)
     const server = new SyncServer({
       channel,
       topic,
@@ -212,6 +215,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const running = this.#running
     // It may have a new connection already.
     if (running === undefined || running.sessions.isConnected(peer)) return
+    running.told.delete(peer)
     running.greeter.left(peer)
     running.sessions.left(peer)
     running.replica.peerLeft(peer)
@@ -253,6 +257,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       greeter,
       asker,
       channels: new Set(),
+      told: new Map(),
       tasks: new Set(),
       stopping
     }
@@ -264,11 +269,24 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const joined = detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.topic)
     if (!joined || running === undefined) return
     const peer = detail.peerId.toString()
-    if (running.sessions.isConnected(peer) && this.#allows(peer)) running.greeter.greetLater(peer)
+    if (!running.sessions.isConnected(peer) || !this.#allows(peer)) return
+    running.greeter.greetLater(peer)
+    const told = running.told.get(peer)
+    if (told !== undefined && told !== running.replica.snapshot().sequence) this.#greetAgain(running, peer)
+  }
+
+  /** What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip. */
+  #greetAgain(running: Running, peer: PeerName): void {
+    this.#track(running, this.#greet(running, peer)).catch((error) => {
+      this.#counters.helloFailures++
+      this.#log.trace('could not greet %p again - %e', peer, error)
+    })
   }
 
   async #greet(running: Running, peer: PeerName): Promise<void> {
     await this.#checkProtocol(peer)
+    running.sessions.renew(peer)
+    running.told.set(peer, running.replica.snapshot().sequence)
     const lease = await running.sessions.lease(peer, running.stopping.signal)
     lease.done()
     // After the session was given back, so that what follows from the claim can use it.

@@ -83,6 +83,15 @@ export class Sessions {
     }
   }
 
+  /** The next session with a peer says hello anew, for that of the one that is kept is out of date. */
+  renew(peer: PeerName): void {
+    const account = this.#accounts.get(peer)
+    const kept = account === undefined ? undefined : this.#takeKept(account)
+    if (account === undefined || kept === undefined) return
+    this.#finish(kept)
+    this.#tidy(account, peer)
+  }
+
   /** A peer is gone, and its streams with it. */
   left(peer: PeerName): void {
     const account = this.#accounts.get(peer)
