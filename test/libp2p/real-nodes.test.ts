@@ -210,6 +210,30 @@ describe('two nodes', () => {
     await waitUntil(() => alice.replica.claims.length === 2 && bob.replica.claims.length === 2)
   })
 
+  test('what was written between a hello and a subscription, which gossip did not carry, is told', async () => {
+    const { alice, bob } = await pair()
+    const subscribers = (libp2p: Node) => libp2p.services.pubsub.getSubscribers('topic').length
+    // Whoever dialled, and so whoever opened the stream of the hello.
+    for (const [writer, reader] of [
+      [alice, bob],
+      [bob, alice]
+    ] as const) {
+      const head = await writer.replica.write(writer.name)
+      reader.libp2p.services.pubsub.subscribe('topic')
+      await waitUntil(() =>
+        reader.replica.claims.some(({ claim }) => claim.heads.some(({ id }) => id === head))
+      )
+    }
+    await waitUntil(() => alice.exchange.counters.hellos === 3 && bob.exchange.counters.hellos === 3)
+    bob.libp2p.services.pubsub.unsubscribe('topic')
+    await waitUntil(() => subscribers(alice.libp2p) === 0)
+    bob.libp2p.services.pubsub.subscribe('topic')
+    await waitUntil(() => subscribers(alice.libp2p) === 1)
+    // A round trip later another hello would have come.
+    await collect(alice.exchange.pull({ peer: bob.name, want: [], signal }))
+    expect(alice.exchange.counters.hellos).toBe(3)
+  })
+
   test('after stop there is no handler, no stream and no peer, and it can start again', async () => {
     const { alice, bob } = await pair()
     await bob.exchange.stop()
