@@ -133,18 +133,20 @@ class PubSubBroadcaster implements GossipsubBroadcaster {
     }
   }
 
-  async broadcast(message: Uint8Array): Promise<void> {
+  async broadcast(message: Uint8Array): Promise<boolean> {
     // Signing takes longer than all the rest of a put, so it is not done for nobody.
     if (this.#pubsub.getSubscribers?.(this.#topic).length === 0) {
       this.counters.unheard++
-      return
+      return false
     }
     try {
       await this.#pubsub.publish(this.#topic, message)
       this.counters.sent++
+      return true
     } catch (error) {
       if (!(error instanceof Error && NOBODY_LISTENS.test(error.message))) throw error
       this.counters.unheard++
+      return false
     }
   }
 

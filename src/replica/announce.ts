@@ -168,8 +168,9 @@ export class Announcer {
     for (const message of split(heads, limits.broadcastBytesMax)) {
       if (this.#stopped) return
       try {
-        await broadcaster.broadcast(encodeBroadcast(message))
+        const heard = await broadcaster.broadcast(encodeBroadcast(message))
         counters.broadcastsSent += 1
+        if (!heard) continue
         for (const { id } of message) this.#said.add(id)
       } catch (error) {
         counters.broadcastsFailed += 1

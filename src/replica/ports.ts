@@ -30,8 +30,12 @@ export interface Broadcaster {
    */
   start(receive: (message: Uint8Array, from: PeerName) => void): Promise<void>
   stop(): Promise<void>
-  /** Sends one message to whoever listens. It is no error that nobody does. */
-  broadcast(message: Uint8Array): Promise<void>
+  /**
+   * Sends one message to whoever listens. It is no error that nobody does.
+   *
+   * @returns whether anybody may have heard it: what nobody heard counts as not said.
+   */
+  broadcast(message: Uint8Array): Promise<boolean>
 }
 
 /** A block as it came from a peer: nothing about it is verified. */

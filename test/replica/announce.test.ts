@@ -24,7 +24,7 @@ interface Stage {
   /** What was broadcast, and when. */
   messages: Array<{ at: number; size: number; heads: AnnouncedHead[] }>
   heads: AnnouncedHead[]
-  network: { fails: boolean; delayMs: number; level: boolean }
+  network: { fails: boolean; delayMs: number; level: boolean; listened: boolean }
 }
 
 function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random = seededRandom(1)): Stage {
@@ -32,7 +32,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
   const counters = newCounters()
   const messages: Stage['messages'] = []
   const heads: AnnouncedHead[] = []
-  const network = { fails: false, delayMs: 0, level: true }
+  const network = { fails: false, delayMs: 0, level: true, listened: true }
   const announcer = new Announcer({
     ...{ clock, random, counters, limits: { ...defaultLimits, ...limits } },
     logger: Object.assign(() => {}, { error: () => {}, trace: () => {} }),
@@ -46,6 +46,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
         messages.push({ at: clock.now(), size: message.length, heads: decodeBroadcast(message).heads })
         if (network.delayMs > 0)
           await new Promise<void>((resolve) => clock.setTimeout(resolve, network.delayMs))
+        return network.listened
       }
     }
   })
@@ -214,6 +215,20 @@ describe('heads that were learned otherwise than by gossip', () => {
     expect(messages).toHaveLength(1)
     expect(clock.timers).toBe(1)
   })
+})
+
+test('a head that nobody heard is said again at the next rebroadcast, as if it had not been said', async () => {
+  const { announcer, clock, messages, heads, network } = stage()
+  const lone = node('lone')
+  heads.push({ id: lone.id, dagName: '' })
+  network.listened = false
+  announcer.published([decodeNode(lone.id, lone.bytes)])
+  await clock.settle()
+  expect(messages).toHaveLength(1)
+  network.listened = true
+  await clock.advance(1.3 * defaultLimits.rebroadcastIntervalMs)
+  expect(messages.map((message) => message.heads[0]?.id)).toEqual([lone.id, lone.id])
+  await announcer.stop()
 })
 
 test('stop says what still waits, leaves no timer, and nothing is said after it', async () => {

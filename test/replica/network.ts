@@ -44,11 +44,12 @@ export class SimulatedBroadcaster implements Broadcaster {
     this.deliver = undefined
   }
 
-  async broadcast(message: Uint8Array): Promise<void> {
+  async broadcast(message: Uint8Array): Promise<boolean> {
     const { clock } = this.#world
     if (this.delayMs > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, this.delayMs))
     if (this.fails) throw new Error('The broadcast failed')
     if (this.deliver !== undefined) this.#world.gossip(this.#peer, message)
+    return true
   }
 }
 

@@ -39,8 +39,9 @@ export class RemotePeer implements Broadcaster {
     this.#receive = undefined
   }
 
-  async broadcast(message: Uint8Array): Promise<void> {
+  async broadcast(message: Uint8Array): Promise<boolean> {
     this.heard.push(message)
+    return true
   }
 
   /** Says nodes to the store, in one message. */
