@@ -12,9 +12,10 @@
  * that led to them; a want ends by its block arriving, or by patience running out, which is counted from the last
  * progress of its branch and only while there is somebody to ask; nothing is asked before `start`.
  */
+
+import { backoffMs } from '../backoff.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { PeerName, Random } from '../replica/ports.ts'
-import { backoffMs } from './backoff.ts'
 import { FairQueue } from './fair-queue.ts'
 import { Pulls, type PullsInit } from './pulls.ts'
 import { type Want, Wants } from './wants.ts'

@@ -9,10 +9,11 @@
  * Invariants: no message is empty or larger than the limit; what waits to be said is bounded, and beyond that only
  * heads are said; a message that fails is lost to gossip alone, for the rebroadcast repeats the heads.
  */
+
+import { jittered } from '../backoff.ts'
 import { type AnnouncedHead, announcedHeadSize, encodeBroadcast } from '../codec/broadcast.ts'
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
-import { jittered } from '../dag/backoff.ts'
 import type { Limits } from '../options.ts'
 import type { ReplicaCounters } from './counters.ts'
 import type { Broadcaster, Clock, Logger, Random } from './ports.ts'

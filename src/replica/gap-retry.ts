@@ -3,8 +3,9 @@
  *
  * Invariants: a retry that is due sooner is not put off by a later one; there is no timer while there is no gap.
  */
+
+import { jittered } from '../backoff.ts'
 import type { BlockId } from '../crdt/delta.ts'
-import { jittered } from '../dag/backoff.ts'
 import type { Limits } from '../options.ts'
 import type { GapStore } from '../storage/gap-store.ts'
 import type { Clock, Logger, Random } from './ports.ts'

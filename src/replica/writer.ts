@@ -8,7 +8,7 @@
  * failed stay queued and are tried again, with backoff; after a failure that leaves the store undecided nothing is
  * written any more.
  */
-import { backoffMs } from '../dag/backoff.ts'
+import { backoffMs } from '../backoff.ts'
 import { CommitFailedError, CorruptRowError, StoreFailedError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'

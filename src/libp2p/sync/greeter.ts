@@ -5,6 +5,7 @@
  * retried ever more rarely, give or take chance, and a refusal not at all until something changes; no more than
  * `helloConcurrency` hellos are under way. So neither a crowd of peers nor a lost one becomes a storm.
  */
+import { backoffMs } from '../../backoff.ts'
 import type { Limits } from '../../options.ts'
 import type { Clock, PeerName, Random } from '../../replica/ports.ts'
 import { SyncError, type SyncFailure } from './sync-error.ts'
@@ -146,9 +147,9 @@ export class Greeter {
       return
     }
     const { limits, random } = this.#init
-    const pauseMs = Math.min(limits.helloRetryMs * 2 ** acquaintance.failures, limits.retryIntervalMsMax)
     acquaintance.failures++
     acquaintance.state = 'waiting'
-    this.#schedule(peer, pauseMs * (0.7 + 0.6 * random()))
+    const { helloRetryMs, retryIntervalMsMax } = limits
+    this.#schedule(peer, backoffMs(acquaintance.failures, helloRetryMs, retryIntervalMsMax, random))
   }
 }

@@ -2,7 +2,9 @@
  * The pause before a retry: it doubles with every failure up to a cap, and is spread by 30% either way, so that
  * peers that lost the same peer at the same moment do not come back in step.
  */
-import type { Random } from '../replica/ports.ts'
+
+/** Uniform in [0, 1). */
+type Random = () => number
 
 /** How far a pause is spread, as go-ds-crdt spreads its rebroadcasts. */
 const SPREAD = 0.3

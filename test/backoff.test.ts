@@ -1,6 +1,6 @@
 // Pauses before retries: they double up to a cap, and are spread by 30% either way.
 import { describe, expect, test } from 'vitest'
-import { backoffMs, jittered } from '../../src/dag/backoff.ts'
+import { backoffMs, jittered } from '../src/backoff.ts'
 
 describe('backoff', () => {
   test('doubles with every failure up to the cap', () => {
