@@ -20,7 +20,7 @@ async function costOfDelete(versions: number): Promise<{ reads: number; writes: 
   await store.delete(key)
   const { reads, writes } = datastore
   expect(await contentOf(store)).toEqual({})
-  expect(await rowKinds(datastore)).toEqual({ m: 1, s: 1, a: versions + 1, b: versions + 1, h: 1 })
+  expect(await rowKinds(datastore)).toEqual({ m: 1, s: 1, a: versions + 1, b: versions + 1 })
   return { reads, writes }
 }
 
@@ -37,7 +37,10 @@ test('a put after 1,000 versions costs what the first one cost', async () => {
   const datastore = new CountingDatastore()
   const store = await openStore({ datastore, coalesce: false })
   const key = new Key('/k')
+  datastore.reset()
   await store.put(key, encode('first'))
+  // The value, the applied mark, the block in the log, and the state with the heads in it; the journal comes and goes.
+  expect(datastore.writes).toBe(4 + 2)
   datastore.reset()
   await store.put(key, encode('second'))
   const { reads, writes } = datastore

@@ -6,7 +6,7 @@ import { checkEntries, openLevel, openStore, putOneByOne } from '../stores.ts'
 import { alternating } from '../timing.ts'
 import { makeEntries } from '../workload.ts'
 
-const PUTS = 1000
+const PUTS = 2000
 
 export const put: Benchmark<'speed' | 'rate'> = {
   name: 'put',
@@ -16,7 +16,7 @@ export const put: Benchmark<'speed' | 'rate'> = {
     rate: { unit: 'puts/s', better: 'more' }
   },
   runs: { full: 15, quick: 7 },
-  warmUps: 3,
+  warmUps: 12,
   async prepare(scope) {
     const store = await openStore(scope)
     const raw = await openLevel(scope)

@@ -33,16 +33,18 @@ const LINK_HASH = 1 * 8 + WIRE_BYTES
 const LINK_NAME = 2 * 8 + WIRE_BYTES
 const LINK_SIZE = 3 * 8 + WIRE_VARINT
 
+const LINK_START = Uint8Array.of(NODE_LINKS, LINK_LENGTH, LINK_HASH, CID_LENGTH, ...CID_PREFIX)
+const LINK_END = Uint8Array.of(LINK_NAME, 0, LINK_SIZE, 0)
+
 export function encodeDagPb(data: Uint8Array, links: readonly BlockId[]): Uint8Array {
   const header = [NODE_DATA, ...varint(data.length)]
   const block = new Uint8Array(links.length * (2 + LINK_LENGTH) + header.length + data.length)
   let position = 0
   for (const id of links) {
-    block.set([NODE_LINKS, LINK_LENGTH, LINK_HASH, CID_LENGTH], position)
-    block.set(CID_PREFIX, position + 4)
-    block.set(digestFromBlockId(id), position + 4 + CID_PREFIX.length)
+    block.set(LINK_START, position)
+    block.set(digestFromBlockId(id), position + LINK_START.length)
     position += 2 + LINK_LENGTH
-    block.set([LINK_NAME, 0, LINK_SIZE, 0], position - 4)
+    block.set(LINK_END, position - LINK_END.length)
   }
   block.set(header, position)
   block.set(data, position + header.length)

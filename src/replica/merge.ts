@@ -14,11 +14,11 @@ import type { KeyVersions } from '../crdt/or-set.ts'
 import { CorruptRowError } from '../errors.ts'
 import { ChangeSet, type Committer } from '../storage/commit.ts'
 import type { GapStore } from '../storage/gap-store.ts'
-import type { HeadsStore, StagedHeads, StoredHead } from '../storage/heads-store.ts'
+import type { HeadsStore, StagedHeads } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
-import { type AppliedRow, encodeFeatures, type GapRow } from '../storage/rows.ts'
+import { type AppliedRow, encodeFeatures, type GapRow, type StoredHead } from '../storage/rows.ts'
 import type { SetStore } from '../storage/set-store.ts'
 import type { ReplicaState, StagedState } from './state.ts'
 
@@ -138,12 +138,12 @@ export class CommitDraft {
   /** Makes the draft durable. On failure nothing has changed and every node may be applied anew. */
   async commit(): Promise<Committed> {
     const changes = await this.#settle()
-    this.#stores.heads.write(this.#heads, this.rows)
+    const headsInState = this.#stores.heads.write(this.#heads, this.rows)
     for (const node of this.#nodes) {
       this.#stores.log.write(node, this.#applied.get(node.id) as AppliedRow, this.rows)
     }
     if (this.#stores.log.hasBlockstore) await this.#stores.log.putBlocks(this.#nodes)
-    this.rows.put(this.#stores.layout.state, this.#state.encode())
+    this.rows.put(this.#stores.layout.state, this.#state.encode(headsInState))
     await this.#stores.committer.commit(this.rows)
     const { gaps } = this.#stores
     const opened = this.#openedGaps()

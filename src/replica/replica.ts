@@ -23,13 +23,13 @@ import { ClosedError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import { atomicCommitter, type Committer, journaledCommitter } from '../storage/commit.ts'
 import { GapStore } from '../storage/gap-store.ts'
-import { HeadsStore, type StoredHead } from '../storage/heads-store.ts'
+import { HeadsStore } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
 import { type BlockSource, LogStore } from '../storage/log-store.ts'
 import { openStore } from '../storage/open.ts'
 import { PendingStore } from '../storage/pending-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
-import { decodeFeatures } from '../storage/rows.ts'
+import { decodeFeatures, type StoredHead } from '../storage/rows.ts'
 import { SetStore } from '../storage/set-store.ts'
 import { Announcer } from './announce.ts'
 import { newCounters, type ReplicaCounters } from './counters.ts'
@@ -158,9 +158,9 @@ export class Replica implements ReplicaView {
     const stores = { rows, layout, committer, log, sets: new SetStore(rows, layout) }
     const heads = new HeadsStore(layout)
     const gaps = new GapStore(rows, layout)
-    await heads.load(rows)
-    await gaps.load()
     const state = ReplicaState.load(layout.state, await rows.get(layout.state))
+    await heads.load(rows, state.committed.heads)
+    await gaps.load()
     const replica = new Replica(init, { ...stores, heads, gaps }, state)
     try {
       await replica.#start()

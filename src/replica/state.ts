@@ -6,7 +6,7 @@
  */
 import { addHash, emptyDigest, subtractHash } from '../crdt/digest.ts'
 import { observe } from '../crdt/merkle-clock.ts'
-import { decodeState, encodeState, type StateRow } from '../storage/rows.ts'
+import { decodeState, encodeState, type StateRow, type StoredHead } from '../storage/rows.ts'
 
 export class ReplicaState {
   #row: StateRow
@@ -21,7 +21,7 @@ export class ReplicaState {
     if (bytes !== undefined) return new ReplicaState(decodeState(rowKey, bytes))
     const digest = emptyDigest()
     const counters = { keys: 0, elements: 0, tombstones: 0, gaps: 0, deferred: 0 }
-    return new ReplicaState({ clock: 0n, sequence: 0, digest, ...counters })
+    return new ReplicaState({ clock: 0n, sequence: 0, digest, ...counters, heads: [] })
   }
 
   get committed(): Readonly<StateRow> {
@@ -78,7 +78,9 @@ export class StagedState {
     this.row.elements -= 1
   }
 
-  encode(): Uint8Array {
+  /** @param heads - those that the row has to hold; undefined where they have rows of their own. */
+  encode(heads: readonly StoredHead[] | undefined): Uint8Array {
+    this.row.heads = heads
     this.row.clock = this.#live.clock
     return encodeState(this.row)
   }

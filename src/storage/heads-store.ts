@@ -1,8 +1,9 @@
 /**
- * The heads of every DAG: in memory, because every write needs them, and a row each.
+ * The heads of every DAG: in memory, because every write needs them, and in the state row, which every commit
+ * writes anyway. Where they are many each has a row of its own, so that a commit writes only those that it changes.
  *
- * Invariant: what is in memory is what was committed; a commit stages its changes and `adopt`s them only after
- * it became durable.
+ * Invariants: what is in memory is what was committed; a commit stages its changes and `adopt`s them only after
+ * it became durable; heads are in the state row or in rows of their own, never in both.
  */
 
 import type { BlockId } from '../crdt/delta.ts'
@@ -10,14 +11,10 @@ import { advanceHeads } from '../crdt/merkle-clock.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
-import { decodePriority, encodePriority } from './rows.ts'
+import { decodePriority, encodePriority, type StoredHead } from './rows.ts'
 
-/** A head, by the id of its node. */
-export interface StoredHead {
-  id: BlockId
-  priority: bigint
-  dagName: string
-}
+/** Heads that fit into the state row: a kilobyte at most, unless the names of DAGs are long. */
+const IN_STATE_MAX = 16
 
 /** Greatest priority first, so that what is cut off by a limit is what matters least. */
 export function byPriority(a: StoredHead, b: StoredHead): number {
@@ -28,13 +25,18 @@ export function byPriority(a: StoredHead, b: StoredHead): number {
 export class HeadsStore {
   readonly #layout: Layout
   readonly #dags = new Map<string, Map<BlockId, StoredHead>>()
+  #count = 0
 
   constructor(layout: Layout) {
     this.#layout = layout
   }
 
-  async load(rows: RowStore): Promise<void> {
+  /** @param inState - what the state row holds; undefined where heads have rows of their own. */
+  async load(rows: RowStore, inState: readonly StoredHead[] | undefined): Promise<void> {
     this.#dags.clear()
+    this.#count = 0
+    for (const head of inState ?? []) this.#add(head)
+    if (inState !== undefined) return
     for await (const { row, value } of rows.scan(this.#layout.heads)) {
       const dagName = this.#layout.dagNameOfHead(row)
       this.#add({ id: this.#layout.idOf(row), priority: decodePriority(row, value), dagName })
@@ -43,8 +45,8 @@ export class HeadsStore {
 
   /** All heads, or those of one DAG, greatest priority first. */
   list(dagName?: string): StoredHead[] {
-    const dags = dagName === undefined ? [...this.#dags.values()] : [this.#dags.get(dagName) ?? new Map()]
-    return dags.flatMap((heads) => [...heads.values()]).sort(byPriority)
+    if (dagName !== undefined) return [...(this.#dags.get(dagName)?.values() ?? [])].sort(byPriority)
+    return [...this.#dags.values()].flatMap((heads) => [...heads.values()]).sort(byPriority)
   }
 
   has(dagName: string, id: BlockId): boolean {
@@ -55,19 +57,28 @@ export class HeadsStore {
     return new StagedHeads(this)
   }
 
-  /** Puts the rows of staged changes into a commit. */
-  write(staged: StagedHeads, changes: ChangeSet): void {
-    for (const { id, dagName } of staged.removed.values()) changes.delete(this.#layout.head(dagName, id))
-    for (const { id, priority, dagName } of staged.added.values()) {
+  /**
+   * Puts the rows of staged changes into a commit.
+   *
+   * @returns the heads that the state row has to hold; undefined where they have rows of their own.
+   */
+  write(staged: StagedHeads, changes: ChangeSet): StoredHead[] | undefined {
+    const hadRows = this.#count > IN_STATE_MAX
+    const count = this.#count + staged.added.size - staged.removed.size
+    const gone = count > IN_STATE_MAX ? staged.removed.values() : this.list()
+    if (hadRows) for (const { id, dagName } of gone) changes.delete(this.#layout.head(dagName, id))
+    if (count <= IN_STATE_MAX) return staged.list()
+    for (const { id, priority, dagName } of hadRows ? staged.added.values() : staged.list()) {
       changes.put(this.#layout.head(dagName, id), encodePriority(priority))
     }
+    return undefined
   }
 
   /** Takes staged changes over, once they are durable. */
   adopt(staged: StagedHeads): void {
     for (const { id, dagName } of staged.removed.values()) {
       const heads = this.#dags.get(dagName)
-      heads?.delete(id)
+      if (heads?.delete(id)) this.#count -= 1
       if (heads?.size === 0) this.#dags.delete(dagName)
     }
     for (const head of staged.added.values()) this.#add(head)
@@ -75,6 +86,7 @@ export class HeadsStore {
 
   #add(head: StoredHead): void {
     const heads = this.#dags.get(head.dagName) ?? new Map()
+    if (!heads.has(head.id)) this.#count += 1
     heads.set(head.id, head)
     this.#dags.set(head.dagName, heads)
   }
@@ -101,11 +113,13 @@ export class StagedHeads {
     if (added) this.added.set(node.id, node)
   }
 
-  /** The heads of one DAG as they are with the staged changes. */
-  list(dagName: string): StoredHead[] {
-    const kept = this.#base.list(dagName).filter(({ id }) => !this.removed.has(id))
-    const added = [...this.added.values()].filter((head) => head.dagName === dagName)
-    return added.length === 0 ? kept : [...kept, ...added].sort(byPriority)
+  /** All heads, or those of one DAG, as they are with the staged changes. */
+  list(dagName?: string): StoredHead[] {
+    const before = this.#base.list(dagName)
+    const kept = this.removed.size === 0 ? before : before.filter(({ id }) => !this.removed.has(id))
+    if (this.added.size === 0) return kept
+    const added = [...this.added.values()].filter((head) => dagName === undefined || head.dagName === dagName)
+    return [...kept, ...added].sort(byPriority)
   }
 
   #has(dagName: string, id: BlockId): boolean {

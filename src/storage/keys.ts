@@ -4,13 +4,13 @@
  * | row                        | key below the namespace      | value (see rows.ts)                    |
  * | -------------------------- | ---------------------------- | -------------------------------------- |
  * | meta                       | `/m`                         | layout, least reader, topic (JSON)     |
- * | state                      | `/s`                         | clock, sequence, counters, digest      |
+ * | state                      | `/s`                         | clock, sequence, digest, counters, heads |
  * | current value of a key     | `/k<key>`                    | priority, other versions, id, value    |
  * | another alive version      | `/e<key>:<id>`               | priority                               |
  * | tombstone                  | `/t<key>:<id>`               | DAG names                              |
  * | applied node               | `/a<id>`                     | sequence, priority, DAG name           |
  * | log of commits             | `/b/<sequence>`              | id, and the block unless it is elsewhere |
- * | head                       | `/h/<dag name>:<id>`         | priority                               |
+ * | head, where they are many  | `/h/<dag name>:<id>`         | priority                               |
  * | pending block              | `/p<id>`                     | announcing peer, block                 |
  * | wanted head                | `/w<id>`                     | one byte                               |
  * | gap                        | `/g<missing id>:<id>`        | sequence and DAG name of who links     |

@@ -12,8 +12,12 @@ import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
 import { type AppliedRow, decodeApplied, decodeLog, encodeApplied, encodeLog } from './rows.ts'
 
-/** Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. */
-const RECENT_NODES_MAX = 16_384
+/**
+ * Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. There are two
+ * generations of as many: to drop the oldest entry of a large map one by one would cost each commit a walk over the
+ * places that earlier drops left empty, a twentieth of a put.
+ */
+const RECENT_NODES_MAX = 8192
 
 /** Where blocks live that do not live in the datastore: the parts of interface-blockstore that are used. */
 export interface BlockSource {
@@ -32,8 +36,9 @@ export class LogStore {
   readonly #rows: RowStore
   readonly #layout: Layout
   readonly #blocks: BlockSource | undefined
-  /** The oldest goes first: what is asked again is what came last. */
-  readonly #recent = new Map<BlockId, AppliedRow>()
+  /** The oldest go first: what is asked again is what came last. */
+  #recent = new Map<BlockId, AppliedRow>()
+  #lessRecent = new Map<BlockId, AppliedRow>()
 
   /** @param blocks - where blocks live, if not in the log itself. */
   constructor(rows: RowStore, layout: Layout, blocks?: BlockSource) {
@@ -44,7 +49,7 @@ export class LogStore {
 
   /** The row of an applied node that was asked for or committed lately, without reading the store. */
   recent(id: BlockId): AppliedRow | undefined {
-    return this.#recent.get(id)
+    return this.#recent.get(id) ?? this.#lessRecent.get(id)
   }
 
   async applied(id: BlockId): Promise<AppliedRow | undefined> {
@@ -53,7 +58,7 @@ export class LogStore {
 
   /** In the order of the ids asked for. */
   async appliedMany(ids: readonly BlockId[]): Promise<Array<AppliedRow | undefined>> {
-    const found = ids.map((id) => this.#recent.get(id))
+    const found = ids.map((id) => this.recent(id))
     const unknown = ids.filter((_, index) => found[index] === undefined)
     if (unknown.length === 0) return found
     const rows = unknown.map((id) => this.#layout.applied(id))
@@ -88,8 +93,10 @@ export class LogStore {
 
   /** Takes an applied node over, once it is durable. */
   adopt(id: BlockId, row: AppliedRow): void {
-    if (this.#recent.size >= RECENT_NODES_MAX)
-      this.#recent.delete(this.#recent.keys().next().value as BlockId)
+    if (this.#recent.size >= RECENT_NODES_MAX) {
+      this.#lessRecent = this.#recent
+      this.#recent = new Map()
+    }
     this.#recent.set(id, row)
   }
 

@@ -44,6 +44,13 @@ export interface GapRow {
   dagName: string
 }
 
+/** A head, by the id of its node. */
+export interface StoredHead {
+  id: BlockId
+  priority: bigint
+  dagName: string
+}
+
 /** What every commit writes anew. */
 export interface StateRow {
   /** The greatest priority received and verified. */
@@ -57,6 +64,8 @@ export interface StateRow {
   tombstones: number
   gaps: number
   deferred: number
+  /** The heads of all DAGs; undefined where each has a row of its own. */
+  heads: readonly StoredHead[] | undefined
 }
 
 /** Who may read the store. */
@@ -74,6 +83,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const BLOCK_ELSEWHERE = 0
 const BLOCK_INLINE = 1
+
+/** Otherwise the number of heads and one follows. */
+const HEADS_ELSEWHERE = 0
 
 export function encodeCurrent({ winner, otherCount }: CurrentRow): Uint8Array {
   return encode((writer) => {
@@ -188,6 +200,10 @@ export function encodeState(state: StateRow): Uint8Array {
   return encode((writer) => {
     writer.uint64(state.clock).uint64(state.sequence).raw(state.digest)
     for (const counter of COUNTERS) writer.uint64(state[counter])
+    writer.uint32(state.heads === undefined ? HEADS_ELSEWHERE : state.heads.length + 1)
+    for (const { id, priority, dagName } of state.heads ?? []) {
+      writer.raw(digestFromBlockId(id)).uint64(priority).string(dagName)
+    }
   })
 }
 
@@ -201,11 +217,23 @@ export function decodeState(row: string, bytes: Uint8Array): StateRow {
       elements: 0,
       tombstones: 0,
       gaps: 0,
-      deferred: 0
+      deferred: 0,
+      heads: undefined
     }
     for (const counter of COUNTERS) state[counter] = reader.safeInteger()
+    const heads = reader.safeInteger()
+    if (heads !== HEADS_ELSEWHERE) state.heads = readHeads(reader, heads - 1)
     return state
   })
+}
+
+function readHeads(reader: WireReader, count: number): StoredHead[] {
+  const heads: StoredHead[] = []
+  while (heads.length < count) {
+    const id = blockIdFromDigest(reader.take(DIGEST_LENGTH))
+    heads.push({ id, priority: reader.uint64(), dagName: reader.string() })
+  }
+  return heads
 }
 
 const COUNTERS = ['keys', 'elements', 'tombstones', 'gaps', 'deferred'] as const

@@ -69,11 +69,11 @@ export class DraftReplica {
     const rows = rowStoreOver(datastore, { atomicBatch: true, durability: 'process' })
     const layout = new Layout(NAMESPACE)
     const [heads, gaps] = [new HeadsStore(layout), new GapStore(rows, layout)]
-    await heads.load(rows)
+    const state = ReplicaState.load(layout.state, await rows.get(layout.state))
+    await heads.load(rows, state.committed.heads)
     await gaps.load()
     const log = new LogStore(rows, layout)
     const stores = { rows, layout, log, heads, gaps, sets: new SetStore(rows, layout) }
-    const state = ReplicaState.load(layout.state, await rows.get(layout.state))
     return new DraftReplica(datastore, { ...stores, committer: atomicCommitter(rows) }, state, known)
   }
 

@@ -110,7 +110,7 @@ describe.each([
 ])('a crash at every write of a datastore that writes %s', (_name, atomic) => {
   test('loses nothing that was acknowledged and shows no half of anything', async () => {
     const recorded = await record(atomic)
-    expect(recorded.snapshots.length).toBeGreaterThan(atomic ? HISTORY.length : 100)
+    expect(recorded.snapshots.length).toBeGreaterThan(atomic ? HISTORY.length : 80)
     for (const [written, rows] of recorded.snapshots.entries()) {
       await checkSurvivor(new FaultyDatastore({ rows, atomic }), atomic, written, recorded)
     }

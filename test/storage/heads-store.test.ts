@@ -3,9 +3,10 @@ import { MemoryDatastore } from 'datastore-core'
 import { expect, test } from 'vitest'
 import { blockIdFromDigest } from '../../src/codec/block-id.ts'
 import { ChangeSet } from '../../src/storage/commit.ts'
-import { HeadsStore, type StagedHeads, type StoredHead } from '../../src/storage/heads-store.ts'
+import { HeadsStore, type StagedHeads } from '../../src/storage/heads-store.ts'
 import { Layout } from '../../src/storage/keys.ts'
 import { type RowStore, rowStoreOver } from '../../src/storage/row-store.ts'
+import type { StoredHead } from '../../src/storage/rows.ts'
 
 const layout = new Layout('/crdt')
 const id = (number: number): string => blockIdFromDigest(new Uint8Array(32).fill(number))
@@ -15,10 +16,16 @@ const head = (number: number, priority: bigint, dagName = ''): StoredHead => ({
   dagName
 })
 
+interface Commit {
+  changes: ChangeSet
+  /** What the state row has to hold. */
+  inState: StoredHead[] | undefined
+}
+
 function openHeads(): {
   heads: HeadsStore
   rows: RowStore
-  commit: (staged: StagedHeads) => Promise<ChangeSet>
+  commit: (staged: StagedHeads) => Promise<Commit>
 } {
   const rows = rowStoreOver(new MemoryDatastore(), { durability: 'process' })
   const heads = new HeadsStore(layout)
@@ -26,10 +33,10 @@ function openHeads(): {
     ...{ heads, rows },
     commit: async (staged) => {
       const changes = new ChangeSet()
-      heads.write(staged, changes)
+      const inState = heads.write(staged, changes)
       await rows.write(changes.rows)
       heads.adopt(staged)
-      return changes
+      return { changes, inState }
     }
   }
 }
@@ -52,9 +59,9 @@ test('staged changes are seen by who staged them, and by nobody else before they
   staged.advance(head(2, 2n), [id(1)], false)
   expect(staged.list('')).toEqual([head(2, 2n)])
   expect(heads.list()).toEqual([])
-  const changes = await commit(staged)
-  // What came and went within one commit has no row at all.
-  expect([...changes.rows.keys()]).toEqual([layout.head('', id(2))])
+  const { changes, inState } = await commit(staged)
+  expect(inState, 'what came and went within one commit is not stored at all').toEqual([head(2, 2n)])
+  expect(changes.rows.size, 'few heads are in the state row').toBe(0)
   expect(heads.list()).toEqual([head(2, 2n)])
   expect(heads.has('', id(2))).toBe(true)
   expect(heads.has('', id(1))).toBe(false)
@@ -102,16 +109,50 @@ test('lists greatest priority first, and equal ones by id', async () => {
   expect(more.list('').map((one) => one.priority)).toEqual([2n ** 53n + 1n, 2n ** 53n, 6n, 5n, 5n])
 })
 
-test('are loaded as they were, whatever their DAG is called', async () => {
+const NAMES = ['', 'a:b', 'ü %', '\ufeffx', ':', '%3A']
+
+test.each([6, 16, 17, 40])(
+  '%i heads are loaded as they were, whatever their DAG is called',
+  async (count) => {
+    const { heads, rows, commit } = openHeads()
+    const staged = heads.stage()
+    for (let index = 0; index < count; index++)
+      staged.advance(head(index, BigInt(index), NAMES[index % NAMES.length]), [], false)
+    const { inState } = await commit(staged)
+    const loaded = new HeadsStore(layout)
+    await loaded.load(rows, inState)
+    await loaded.load(rows, inState)
+    expect(loaded.list()).toEqual(heads.list())
+    expect(loaded.list()).toHaveLength(count)
+    expect(new Set(loaded.list().map(({ dagName }) => dagName))).toEqual(new Set(NAMES))
+  }
+)
+
+test('heads move between the state row and rows of their own, and are never in both', async () => {
   const { heads, rows, commit } = openHeads()
-  const staged = heads.stage()
-  const names = ['', 'a:b', 'ü %', '\ufeffx', ':', '%3A']
-  for (const [index, dagName] of names.entries())
-    staged.advance(head(index, BigInt(index), dagName), [], false)
-  await commit(staged)
-  const loaded = new HeadsStore(layout)
-  await loaded.load(rows)
-  await loaded.load(rows)
-  expect(loaded.list()).toEqual(heads.list())
-  expect(loaded.list().map(({ dagName }) => dagName)).toEqual(names.toReversed())
+  const rowCount = async (): Promise<number> => {
+    let count = 0
+    for await (const _ of rows.scanKeys(layout.heads)) count++
+    return count
+  }
+  const add = async (from: number, to: number): Promise<Commit> => {
+    const staged = heads.stage()
+    for (let number = from; number <= to; number++) staged.advance(head(number, BigInt(number)), [], false)
+    return await commit(staged)
+  }
+  expect((await add(1, 16)).inState).toHaveLength(16)
+  expect(await rowCount()).toBe(0)
+  expect((await add(17, 17)).inState, 'one too many').toBeUndefined()
+  expect(await rowCount()).toBe(17)
+  expect((await add(18, 18)).changes.rows.size, 'then a commit writes only what it changes').toBe(1)
+
+  const joining = heads.stage()
+  joining.advance(
+    head(19, 19n),
+    [1, 2, 3].map((number) => id(number)),
+    false
+  )
+  expect((await commit(joining)).inState).toHaveLength(16)
+  expect(await rowCount()).toBe(0)
+  expect(heads.list()).toHaveLength(16)
 })

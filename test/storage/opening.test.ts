@@ -26,7 +26,8 @@ async function closedStore(): Promise<FaultyDatastore> {
     await remoteNode({ priority: 2n, links: [missing.id] }),
     await remoteNode({ priority: 2n, tombstones: [{ key: '/m', id: missing.id }] })
   )
-  await store.put(key('/l'), encode('1'), { dagName: 'side' })
+  // As many heads as have rows of their own.
+  for (let side = 0; side < 16; side++) await store.put(key('/l'), encode('1'), { dagName: `side ${side}` })
   await store.put(key('/l'), encode('2'))
   await store.close()
   return datastore

@@ -68,7 +68,8 @@ export async function checkStore(
   expect(await rowKinds(datastore, namespace)).toEqual(
     withoutZeros({
       ...{ m: 1, s: expected.nodes === 0 ? 0 : 1, k: keys, e: elements - keys, t: tombstones },
-      ...{ a: nodes, b: nodes, h: stats.heads, g: stats.gaps, d: stats.deferred, p: stats.pending }
+      // Few heads are in the state row.
+      ...{ a: nodes, b: nodes, h: stats.heads > 16 ? stats.heads : 0, g: stats.gaps, d: stats.deferred, p: stats.pending }
     })
   )
 }
