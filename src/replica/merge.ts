@@ -102,9 +102,10 @@ export class CommitDraft {
     return this.#heads.list(dagName)
   }
 
-  /** Loads working copies of keys; with all their alive versions where they are about to be removed. */
+  /** Loads working copies of keys, each named once; with all their alive versions where they are about to be removed. */
   async load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Promise<void> {
-    const unknown = [...new Set(keys)].filter((key) => !this.#keys.has(key))
+    const unknown: string[] = []
+    for (const key of keys) if (!this.#keys.has(key)) unknown.push(key)
     if (unknown.length > 0) {
       for (const versions of await this.#stores.sets.load(unknown)) this.#keys.set(versions.key, versions)
     }
@@ -156,9 +157,12 @@ export class CommitDraft {
     const removed = new Set<string>()
     for (const { delta } of nodes) {
       for (const { key } of delta.elements) keys.add(key)
-      for (const { key } of delta.tombstones) removed.add(key)
+      for (const { key } of delta.tombstones) {
+        keys.add(key)
+        removed.add(key)
+      }
     }
-    await this.load([...keys, ...removed], removed)
+    await this.load(keys, removed)
     // Most stores remember no tombstone at all, and then there is nothing to look up.
     if (this.#live.committed.tombstones > 0) await this.#loadTombstones(nodes)
     if (removed.size > 0) await this.#loadTargets(nodes)

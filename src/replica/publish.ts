@@ -78,14 +78,15 @@ export class Publisher {
   }
 
   async #load(composed: ReadonlyArray<Map<string, KeyIntent>>): Promise<void> {
+    const keys = new Set<string>()
     const removed = new Set<string>()
     for (const intents of composed) {
-      for (const [key, { clear }] of intents) if (clear || this.#clockEnded) removed.add(key)
+      for (const [key, { clear }] of intents) {
+        keys.add(key)
+        if (clear || this.#clockEnded) removed.add(key)
+      }
     }
-    await this.#draft.load(
-      composed.flatMap((intents) => [...intents.keys()]),
-      removed
-    )
+    await this.#draft.load(keys, removed)
   }
 
   /** At the end of the clock a new element cannot outrank what is there, so its delta has to remove that too. */

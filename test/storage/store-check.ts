@@ -69,7 +69,14 @@ export async function checkStore(
     withoutZeros({
       ...{ m: 1, s: expected.nodes === 0 ? 0 : 1, k: keys, e: elements - keys, t: tombstones },
       // Few heads are in the state row.
-      ...{ a: nodes, b: nodes, h: stats.heads > 16 ? stats.heads : 0, g: stats.gaps, d: stats.deferred, p: stats.pending }
+      ...{
+        a: nodes,
+        b: nodes,
+        h: stats.heads > 16 ? stats.heads : 0,
+        g: stats.gaps,
+        d: stats.deferred,
+        p: stats.pending
+      }
     })
   )
 }
