@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/compliance/**', 'test/e2e/**'],
+          exclude: ['test/compliance/**', 'test/e2e/**', 'test/package/**'],
           pool: 'threads'
         }
       },
@@ -42,6 +42,18 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000
+        }
+      },
+      {
+        // The package as users get it: packed and installed elsewhere. One file after another too, since they start
+        // compilers, for which the peers of the other tests should not have to wait.
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          globalSetup: ['test/package/install-tarball.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 60_000
         }
       }
     ]

@@ -4,17 +4,18 @@
  * Invariants: every option that cannot be is refused by name before anything runs; an option that nobody knows is
  * refused too, since it is a misspelt one; a store that fails to start leaves nothing running.
  */
-import type { Datastore } from 'interface-datastore'
+import type { Datastore, Key } from 'interface-datastore'
 import { canonicalKey } from './codec/key.ts'
 import { type Blockstore, blockSourceOver } from './dag/blockstore.ts'
-import { CrdtDatastore, type OpenReplica } from './datastore.ts'
+import { CrdtDatastore } from './datastore.ts'
 import { InvalidOptionError, NamespaceInUseError } from './errors.ts'
 import { gossipsubBroadcaster } from './libp2p/gossipsub-broadcaster.ts'
 import { syncExchange } from './libp2p/sync/exchange.ts'
 import { systemClock } from './libp2p/system-clock.ts'
 import type { Libp2pLike } from './libp2p/types.ts'
+import type { OpenReplica } from './lifecycle.ts'
 import { LIMITS, type LimitName, type Limits, resolveLimits } from './options.ts'
-import type { Committed } from './replica/merge.ts'
+import type { ReplicaListener } from './replica/listener.ts'
 import type {
   BlockExchange,
   Broadcaster,
@@ -87,6 +88,13 @@ export interface CrdtDatastoreInit extends Partial<Record<LimitName, number>> {
    * @default true
    */
   start?: boolean
+  /**
+   * Called after a commit for each key that has another value, as go-ds-crdt's `PutHook`. For those who port code;
+   * `watch` and the `change` event tell more. Must not throw; what it throws is counted and logged.
+   */
+  putHook?: (key: Key, value: Uint8Array) => void
+  /** Called after a commit for each key that is gone, as go-ds-crdt's `DeleteHook`. */
+  deleteHook?: (key: Key) => void
   /** @default the node's own, or none */
   logger?: ComponentLogger
   /** Time and timers; for tests. */
@@ -114,6 +122,8 @@ const OPTIONS: {
   durability: [(value: unknown) => value === 'process' || value === 'fsync', "'process' or 'fsync'"],
   coalesce: [isBoolean, 'true or false'],
   start: [isBoolean, 'true or false'],
+  putHook: [isFunction, 'a function'],
+  deleteHook: [isFunction, 'a function'],
   logger: [has('forComponent'), "a ComponentLogger, such as libp2p's"],
   clock: [has('now', 'setTimeout', 'clearTimeout'), 'a Clock'],
   random: [isFunction, 'a function that gives numbers from 0 to 1']
@@ -136,13 +146,13 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
   const limits = resolveLimits(init)
   const log = logger?.forComponent('datastore-crdt') ?? silent
   const rows = rowStoreOver(datastore, { atomicBatch, durability })
+  const { putHook, deleteHook } = init
   const store = new CrdtDatastore({
-    limits,
-    logger: log,
-    open: async (onCommitted) => {
+    ...{ limits, logger: log, putHook, deleteHook },
+    open: async (listener) => {
       const release = claimNamespace(datastore, namespace)
       try {
-        return await openReplica(init, { rows, limits, log, namespace, onCommitted, release })
+        return await openReplica(init, { rows, limits, log, namespace, listener, release })
       } catch (error) {
         release()
         throw error
@@ -158,18 +168,18 @@ interface OpenInit {
   limits: Limits
   log: Logger
   namespace: string
-  onCommitted(committed: Committed): void
+  listener: ReplicaListener
   release(): void
 }
 
 async function openReplica(init: CrdtDatastoreInit, open: OpenInit): Promise<OpenReplica> {
-  const { rows, limits, log, namespace, onCommitted, release } = open
+  const { rows, limits, log, namespace, listener, release } = open
   const { datastore, blockstore, coalesce = true, clock = systemClock, random = Math.random, topic } = init
   const layout = new Layout(namespace)
   await ensureReadable(datastore, rows, layout.meta)
   const { broadcaster, exchange, stats } = networkOf(init, limits, clock, random)
   const replica = await Replica.start({
-    ...{ rows, layout, limits, topic, coalesce, clock, random, onCommitted, broadcaster, exchange },
+    ...{ rows, layout, limits, topic, coalesce, clock, random, listener, broadcaster, exchange },
     blocks: blockstore === undefined ? undefined : blockSourceOver(blockstore),
     logger: log
   })

@@ -3,43 +3,37 @@
  * everything else to the replica.
  *
  * Invariants: reads see what was committed and nothing else; a write that resolves is durable, visible and will be
- * announced; nothing runs before `start` or after `stop`.
+ * announced.
  */
 import type { AbortOptions } from 'abort-error'
 import { type Batch, type Datastore, Key, type KeyQuery, type Pair, type Query } from 'interface-datastore'
 import { NotFoundError } from 'interface-store'
 import parallel from 'it-parallel'
-import type { CID } from 'multiformats/cid'
 import { untilAborted, untilAbortedEach } from './abort.ts'
 import { CrdtBatch } from './batch.ts'
-import { cidFromBlockId } from './codec/block-id.ts'
-import { checkedKey, utf8Length } from './codec/key.ts'
-import type { Operation } from './crdt/delta.ts'
-import {
-  ClosedError,
-  InvalidDagNameError,
-  InvalidValueError,
-  NotStartedError,
-  ValueTooLargeError
-} from './errors.ts'
-import { GuardedEventTarget } from './events.ts'
-import { DAG_NAME_BYTES_MAX, type Limits } from './options.ts'
+import { checkedDagName, checkedDelete, checkedForeignKey, checkedPut } from './checks.ts'
+import type { Change, Head } from './events.ts'
+import { explain } from './inspect/explain.ts'
+import { history } from './inspect/history.ts'
+import { rankedVersions } from './inspect/versions.ts'
+import { StoreLifecycle } from './lifecycle.ts'
+import { headOf, hexOf } from './notifier.ts'
+import { type PeerState, peerStates } from './peer-states.ts'
 import { applyQuery } from './query.ts'
-import type { Committed } from './replica/merge.ts'
-import type { Logger } from './replica/ports.ts'
-import { elementFits } from './replica/publish.ts'
-import type { Replica } from './replica/replica.ts'
 import type { Stats } from './stats.ts'
-
-/** A head of a DAG: an applied node to which no applied node of the same DAG links. */
-export interface Head {
-  /** Version 1, dag-pb, sha2-256. */
-  cid: CID
-  /** The causal height of the node, an exact uint64. */
-  priority: bigint
-  /** `''` is the unnamed DAG. */
-  dagName: string
-}
+import { StoreDag } from './store-dag.ts'
+import {
+  EXPLAINED_VERSIONS,
+  type ExplainOptions,
+  type Explanation,
+  explanationOf,
+  type HistoryEntry,
+  type HistoryOptions,
+  historyEntryOf,
+  type KeyVersion,
+  versionOf
+} from './versions.ts'
+import { checkSince, type WatchOptions } from './watch.ts'
 
 /** Options of a write. */
 export interface WriteOptions extends AbortOptions {
@@ -50,23 +44,6 @@ export interface WriteOptions extends AbortOptions {
    * @default '' (the unnamed DAG)
    */
   dagName?: string
-}
-
-/** What the composition root gives to a store. */
-export interface CrdtDatastoreParts {
-  limits: Limits
-  logger: Logger
-  /** Starts a replica, or throws why it cannot; told of every commit from then on. */
-  open(onCommitted: (committed: Committed) => void): Promise<OpenReplica>
-}
-
-/** A replica that runs, and how to end it. */
-export interface OpenReplica {
-  replica: Replica
-  stats(): Stats
-  /** Makes what is written so far survive a power loss, where the datastore can. */
-  flush(): Promise<void>
-  stop(): Promise<void>
 }
 
 /** Operations of putMany, getMany and deleteMany that are under way at once. */
@@ -80,58 +57,9 @@ const CONCURRENCY = 256
  * by then may have been made. Every method throws `NotStartedError` before `start()` and after `stop()`,
  * `ClosedError` after `close()`, and `StoreFailedError` once the datastore failed in the middle of a commit.
  */
-export class CrdtDatastore extends GuardedEventTarget implements Datastore {
-  readonly #parts: CrdtDatastoreParts
-  #open: OpenReplica | undefined
-  #listenerErrors = 0
-  /** Starts and stops follow each other, whatever the order in which they are called. */
-  #transition: Promise<void> = Promise.resolve()
-  #closed = false
-
-  /** Use `createCrdtDatastore`. */
-  constructor(parts: CrdtDatastoreParts) {
-    super((error) => {
-      this.#listenerErrors += 1
-      parts.logger.error('an event listener failed - %e', error)
-    })
-    this.#parts = parts
-  }
-
-  /** Whether the store can be used. */
-  isStarted(): boolean {
-    return this.#open !== undefined
-  }
-
-  /**
-   * Opens the store and joins the topic. Does nothing if it is started.
-   *
-   * @throws ClosedError, DatastoreLockedError, DatastoreOpenError, LayoutTooNewError, TopicMismatchError or
-   * NamespaceInUseError; the store is then not started, and may be started again.
-   */
-  async start(): Promise<void> {
-    await this.#queueTransition(async () => {
-      if (this.#closed) throw new ClosedError()
-      this.#open ??= await this.#parts.open((committed) => this.#committed(committed))
-    })
-  }
-
-  /**
-   * Leaves the topic and finishes the commit that is under way. Writes that wait are rejected with `ClosedError`.
-   * The datastore stays open: it is the caller's. Does nothing if the store is not started.
-   */
-  async stop(): Promise<void> {
-    await this.#queueTransition(async () => {
-      const open = this.#open
-      this.#open = undefined
-      await open?.stop()
-    })
-  }
-
-  /** `stop`, and for good. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.stop()
-  }
+export class CrdtDatastore extends StoreLifecycle implements Datastore {
+  /** The DAG itself: its nodes, drawings of it, and dropping named parts of it. */
+  readonly dag: StoreDag = new StoreDag({ replica: () => this.replica, limits: () => this.parts.limits })
 
   /**
    * Writes a value. It is durable and visible here when the promise resolves, and on its way to the others.
@@ -142,9 +70,10 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
    * WriteQueueFullError if too many writes wait.
    */
   async put(key: Key, value: Uint8Array, options: WriteOptions = {}): Promise<Key> {
-    const replica = this.#replica
+    const { replica } = this
     const dagName = checkedDagName(options.dagName)
-    await replica.write({ operations: [this.#checkedPut(key, value, dagName)], dagName }, options.signal)
+    const operation = checkedPut(key.toString(), value, dagName, this.parts.limits)
+    await replica.write({ operations: [operation], dagName }, options.signal)
     return key
   }
 
@@ -193,7 +122,7 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
    */
   async delete(key: Key, options: WriteOptions = {}): Promise<void> {
     const dagName = checkedDagName(options.dagName)
-    await this.#replica.write({ operations: [this.#checkedDelete(key)], dagName }, options.signal)
+    await this.replica.write({ operations: [checkedDelete(key.toString())], dagName }, options.signal)
   }
 
   /** Removes many keys, many at once, and yields them in order as that becomes durable. */
@@ -215,14 +144,14 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
    * @throws InvalidDagNameError
    */
   batch(options: { dagName?: string } = {}): Batch {
-    this.#replica.assertUsable()
+    this.replica.assertUsable()
     const dagName = checkedDagName(options.dagName)
     return new CrdtBatch({
       check: (operation) =>
         operation.type === 'put'
-          ? this.#checkedPut(operation.key, operation.value, dagName)
-          : this.#checkedDelete(operation.key),
-      commit: async (operations, signal) => this.#replica.write({ operations, dagName }, signal)
+          ? checkedPut(operation.key.toString(), operation.value, dagName, this.parts.limits)
+          : checkedDelete(operation.key.toString()),
+      commit: async (operations, signal) => this.replica.write({ operations, dagName }, signal)
     })
   }
 
@@ -231,7 +160,7 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
    * cut as interface-datastore has it. The order is not defined unless it is asked for.
    */
   async *query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
-    const { sets } = this.#replica
+    const { sets } = this.replica
     const pairs = map(sets.entries(query.prefix ?? ''), ({ key, value }) => ({
       key: new Key(key, false),
       value
@@ -241,19 +170,14 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
 
   /** The same for keys alone. Values are not read. */
   async *queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
-    const { sets } = this.#replica
+    const { sets } = this.replica
     const keys = map(sets.keys(query.prefix ?? ''), (key) => new Key(key, false))
     yield* untilAbortedEach(applyQuery(keys, query), options?.signal)
   }
 
   /** The heads of all DAGs, or of one, greatest priority first. */
   async heads(dagName?: string): Promise<Head[]> {
-    const heads = this.#replica.heads(dagName)
-    return heads.map(({ id, priority, dagName: name }) => ({
-      cid: cidFromBlockId(id),
-      priority,
-      dagName: name
-    }))
+    return this.replica.heads(dagName).map(headOf)
   }
 
   /**
@@ -261,21 +185,23 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
    * states that differ by accident, and is no defence against a writer who forges one on purpose.
    */
   async digest(): Promise<string> {
-    return [...this.#replica.state.committed.digest]
-      .map((byte) => byte.toString(16).padStart(2, '0'))
-      .join('')
+    return hexOf(this.replica.state.committed.digest)
   }
 
   /** What the store holds, and everything it counted since it was started. */
   async stats(): Promise<Stats> {
-    this.#replica.assertUsable()
-    const stats = (this.#open as OpenReplica).stats()
-    return { ...stats, counters: { ...stats.counters, listenerErrors: this.#listenerErrors } }
+    const stats = this.running.stats()
+    return { ...stats, counters: { ...stats.counters, listenerErrors: this.listenerErrors } }
+  }
+
+  /** What each peer of the topic said last, who spoke last first; at most `peersMax` of them. */
+  async peers(): Promise<PeerState[]> {
+    return peerStates(this.replica)
   }
 
   /** Waits until every head that was heard of so far is merged, or was found not to be had. */
   async waitForSync(options?: AbortOptions): Promise<void> {
-    await untilAborted(this.#replica.waitForSync(options?.signal), options?.signal)
+    await untilAborted(this.replica.waitForSync(options?.signal), options?.signal)
   }
 
   /**
@@ -284,38 +210,54 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
    * @param _prefix - ignored: whatever is under another prefix is flushed as well. go-datastore has it.
    */
   async sync(_prefix?: Key, options?: AbortOptions): Promise<void> {
-    const open = this.#open
-    await this.#replica.write({ operations: [], dagName: '' }, options?.signal)
-    if (open !== undefined) await untilAborted(open.flush(), options?.signal)
+    const { replica, flush } = this.running
+    await replica.write({ operations: [], dagName: '' }, options?.signal)
+    await untilAborted(flush(), options?.signal)
   }
 
-  get #replica(): Replica {
-    if (this.#closed) throw new ClosedError()
-    if (this.#open === undefined) throw new NotStartedError()
-    this.#open.replica.assertUsable()
-    return this.#open.replica
+  /**
+   * Changes in commit order, each after its commit, from the call on or from a sequence number on (`since`). A
+   * consumer that is slower than the store is not waited for: what does not fit into `watchBufferBytesMax` is read
+   * from the log when it is ready, which leaves out values that were written over meanwhile (`replayed`). Ends when
+   * the store stops; rejects with the signal's reason when that is aborted.
+   *
+   * @throws InvalidOptionError if `since` is no sequence number of this store.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<Change> {
+    const { watches } = this.running
+    checkSince(options.since, watches.sequence)
+    return watches.open(options)
+  }
+
+  /** Every alive version of a key, the winner first: what `get` gives, and what writes at the same time left. */
+  async *getAll(key: Key, options?: AbortOptions): AsyncGenerator<KeyVersion> {
+    const versions = rankedVersions(this.replica.reader(), checkedForeignKey(key.toString()))
+    yield* untilAbortedEach(map(versions, versionOf), options?.signal)
+  }
+
+  /**
+   * What was ever written to a key and deleted from it, newest first: a scan of all nodes, one after the other, so
+   * its time grows with the store. Give a `limit`, or stop when you have seen enough.
+   */
+  async *history(key: Key, options: HistoryOptions = {}): AsyncGenerator<HistoryEntry> {
+    const { replica } = this
+    const { limit = Number.POSITIVE_INFINITY, before = replica.state.committed.sequence + 1 } = options
+    const nodes = history(replica.reader(), checkedForeignKey(key.toString()), before)
+    yield* untilAbortedEach(applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
+  }
+
+  /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. */
+  async explain(key: Key, options: ExplainOptions = {}): Promise<Explanation> {
+    const canonical = checkedForeignKey(key.toString())
+    const explained = explain(this.replica.reader(), canonical, options.limit ?? EXPLAINED_VERSIONS)
+    return explanationOf(canonical, await untilAborted(explained, options.signal))
   }
 
   async #value(key: Key, options: AbortOptions | undefined): Promise<Uint8Array | undefined> {
-    const { sets } = this.#replica
-    const canonical = checkedKey(key.toString(), Number.POSITIVE_INFINITY)
+    const { sets } = this.replica
+    const canonical = checkedForeignKey(key.toString())
     options?.signal?.throwIfAborted()
     return await untilAborted(sets.value(canonical), options?.signal)
-  }
-
-  #checkedPut(key: Key, value: unknown, dagName: string): Operation {
-    const canonical = checkedKey(key.toString(), this.#parts.limits.keyBytesMax)
-    if (!(value instanceof Uint8Array)) throw new InvalidValueError(canonical, value)
-    const { deltaBytesMax } = this.#parts.limits
-    if (!elementFits(canonical, value.length, dagName, deltaBytesMax)) {
-      throw new ValueTooLargeError(canonical, value.length, deltaBytesMax)
-    }
-    return { type: 'put', key: canonical, value }
-  }
-
-  /** A key of any length may be deleted, since a peer may have written it. */
-  #checkedDelete(key: Key): Operation {
-    return { type: 'delete', key: checkedKey(key.toString(), Number.POSITIVE_INFINITY) }
   }
 
   /** Runs an operation for each item, many at once, and yields what they give in the order of the items. */
@@ -327,20 +269,6 @@ export class CrdtDatastore extends GuardedEventTarget implements Datastore {
     const tasks = map(source, (item) => () => run(item))
     yield* untilAbortedEach(parallel(tasks, { concurrency: CONCURRENCY, ordered: true }), signal)
   }
-
-  #committed({ changes, origin, sequence }: Committed): void {
-    if (changes.length === 0 || this.listenerCount('change') === 0) return
-    for (const { key, value, previous, id } of changes) {
-      const change = { key: new Key(key, false), value, previous, origin, cid: cidFromBlockId(id), sequence }
-      this.safeDispatchEvent('change', { detail: change })
-    }
-  }
-
-  async #queueTransition(transition: () => Promise<void>): Promise<void> {
-    const done = this.#transition.then(transition)
-    this.#transition = done.catch(() => {})
-    await done
-  }
 }
 
 async function* map<T, R>(
@@ -348,22 +276,4 @@ async function* map<T, R>(
   convert: (item: T) => R
 ): AsyncGenerator<R> {
   for await (const item of source) yield convert(item)
-}
-
-/** @throws InvalidDagNameError for names that go-ds-crdt would lose, or that rows could not hold. */
-function checkedDagName(dagName = ''): string {
-  if (!dagName.isWellFormed()) throw new InvalidDagNameError(dagName, 'it contains a lone surrogate')
-  if (dagName.includes('/') || dagName === '.' || dagName === '..') {
-    throw new InvalidDagNameError(
-      dagName,
-      'Go peers lose the heads of DAGs whose name contains / or is . or ..'
-    )
-  }
-  if (utf8Length(dagName) > DAG_NAME_BYTES_MAX) {
-    throw new InvalidDagNameError(
-      dagName,
-      `it has more than ${DAG_NAME_BYTES_MAX} bytes in UTF-8; shorten it`
-    )
-  }
-  return dagName
 }

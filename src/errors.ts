@@ -39,6 +39,40 @@ export class InvalidDagNameError extends Error {
   }
 }
 
+/** The DAG was purged, and is not written to until it is taken up again. */
+export class DagIgnoredError extends Error {
+  override name = 'DagIgnoredError'
+  readonly dagName: string
+
+  constructor(dagName: string) {
+    super(
+      `DAG ${quote(dagName)} was purged and is ignored here, so that nothing can be written to it; ` +
+        'call dag.resume to take it up again'
+    )
+    this.dagName = dagName
+  }
+}
+
+/** A delta that was given to `dag.publish` cannot become a node. Nothing was written. */
+export class InvalidDeltaError extends Error {
+  override name = 'InvalidDeltaError'
+
+  constructor(reason: string) {
+    super(`The delta cannot be published: ${reason}`)
+  }
+}
+
+/** A CID that cannot name a node: nodes are dag-pb blocks hashed by sha2-256. */
+export class InvalidCidError extends Error {
+  override name = 'InvalidCidError'
+  readonly cid: string
+
+  constructor(cid: string) {
+    super(`${cid} cannot name a node; give the CID of a dag-pb block (code 0x70) hashed by sha2-256`)
+    this.cid = cid
+  }
+}
+
 /** One key and value do not fit into a node. Nothing was written and the key is unchanged. */
 export class ValueTooLargeError extends Error {
   override name = 'ValueTooLargeError'

@@ -11,22 +11,105 @@ import type { CID } from 'multiformats/cid'
 /** One key whose value is another after a commit. */
 export interface Change {
   key: Key
-  /** Absent where the key is gone. */
+  /** Absent where the key is gone. A tombstone that reveals an older value gives that value. */
   value?: Uint8Array
-  /** The value before the commit; absent where the key is new. */
+  /** The value before the commit; absent where the key is new, and where the change is `replayed`. */
   previous?: Uint8Array
   /** Whether this replica wrote it or another one did. */
   origin: 'local' | 'remote'
-  /** The node that touched the key last in this commit. */
+  /** The node that touched the key last in its commit. */
   cid: CID
-  /** The sequence number of the commit: what comes later has a greater one. */
+  /** The sequence number of that node here; it never decreases from one change to the next. */
   sequence: number
+  /**
+   * Whether it was read from the log afterwards (`watch` with `since`, or a slow consumer): then the value is what
+   * the key has now, values in between are left out, and what the key had before is not known.
+   */
+  replayed?: true
+}
+
+/** A head of a DAG: an applied node to which no applied node of the same DAG links. */
+export interface Head {
+  /** Version 1, dag-pb, sha2-256. */
+  cid: CID
+  /** The causal height of the node, an exact uint64. */
+  priority: bigint
+  /** `''` is the unnamed DAG. */
+  dagName: string
+}
+
+/** How one commit changed the heads. */
+export interface HeadsChange {
+  added: Head[]
+  removed: Head[]
+  /** The sequence number of the commit's last node. */
+  sequence: number
+}
+
+/** Why a replica began to synchronise. */
+export interface SyncStart {
+  /** The peer that has what is missing here; `''` for what was missing when the store was closed. */
+  from: string
+}
+
+/** How far a synchronisation is. */
+export interface SyncProgress {
+  /** Nodes of others merged since it began. */
+  nodes: number
+  /** Blocks that are here and wait for their ancestors. */
+  pending: number
+  /** Blocks that are looked for. */
+  wanted: number
+  /** Heads that nobody had, and that were dropped. */
+  droppedHeads: number
+  /** Milliseconds since it began. */
+  elapsedMs: number
+}
+
+/** A branch was merged without an ancestor that nobody had, or that ancestor came. */
+export interface GapChange {
+  state: 'opened' | 'closed'
+  missing: CID
+  /** The node that links to it, and its DAG. */
+  linkedBy: CID
+  dagName: string
+}
+
+/** A block from a peer that is bad: it was dropped, or it is a node without effects. */
+export interface InvalidBlock {
+  from: string
+  /**
+   * `too-large` (over `blockBytesMax`) and `mismatched` (other bytes than were asked for) are dropped;
+   * `not-dag-pb` and `invalid-delta` are nodes without effects, as in go-ds-crdt.
+   */
+  fault: 'too-large' | 'mismatched' | 'not-dag-pb' | 'invalid-delta'
+  /** Absent where the block was dropped. */
+  cid?: CID
+}
+
+/** A peer claims another state for the same nodes: it is broken or lies, or this replica is broken. See `verify`. */
+export interface Divergence {
+  peer: string
+  /** This replica's digest, and the peer's. */
+  ours: string
+  theirs: string
 }
 
 /** The events of a `CrdtDatastore`, by name. */
 export interface CrdtDatastoreEvents {
-  /** A key changed; once for each changed key of a commit. */
+  /** A key changed; once for each changed key of a commit, after it is durable, in commit order. */
   change: CustomEvent<Change>
+  /** A commit changed the heads. */
+  heads: CustomEvent<HeadsChange>
+  /** Heads were heard of that have to be fetched. What comes whole with its announcement begins no sync. */
+  'sync:start': CustomEvent<SyncStart>
+  /** A commit merged some of what was missing. */
+  'sync:progress': CustomEvent<SyncProgress>
+  /** Everything that was heard of is merged, or was given up. */
+  'sync:end': CustomEvent<SyncProgress>
+  gap: CustomEvent<GapChange>
+  'invalid-block': CustomEvent<InvalidBlock>
+  divergence: CustomEvent<Divergence>
 }
 
 type Handler = EventHandler<CustomEvent>

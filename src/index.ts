@@ -4,10 +4,23 @@
 export type { CrdtBatch } from './batch.ts'
 export { type CrdtDatastoreInit, createCrdtDatastore } from './create.ts'
 export type { Blockstore } from './dag/blockstore.ts'
-export type { CrdtDatastore, Head, WriteOptions } from './datastore.ts'
+export type { PrintOptions, RenderOptions } from './dag/render.ts'
+export type { CrdtDatastore, WriteOptions } from './datastore.ts'
 export * from './errors.ts'
-export type { Change, CrdtDatastoreEvents } from './events.ts'
+export type {
+  Change,
+  CrdtDatastoreEvents,
+  Divergence,
+  GapChange,
+  Head,
+  HeadsChange,
+  InvalidBlock,
+  SyncProgress,
+  SyncStart
+} from './events.ts'
+export type { DecidingRule } from './inspect/explain.ts'
 export { defaultLimits, LIMITS, type LimitName, type Limits } from './options.ts'
+export type { PeerState, ToldHead } from './peer-states.ts'
 export type { ReplicaCounters } from './replica/counters.ts'
 export type {
   BlockExchange,
@@ -27,3 +40,13 @@ export type {
 } from './replica/ports.ts'
 export type { Stats } from './stats.ts'
 export type { Durability } from './storage/row-store.ts'
+export type { DagNodeView, DeltaToPublish, FromOptions, StoreDag } from './store-dag.ts'
+export type {
+  ExplainOptions,
+  Explanation,
+  HistoryEntry,
+  HistoryOptions,
+  KeyVersion,
+  NodeOfVersion
+} from './versions.ts'
+export type { WatchOptions } from './watch.ts'

@@ -96,6 +96,16 @@ export const LIMITS = {
   /** Verified blocks that wait in memory for their commit; beyond it streams are held back. */
   readyBytesMax: limit(8 * MIB, 64 * KIB, 1024 * MIB, 'bytes'),
 
+  // What peers say.
+  /** Peers whose last words are remembered. */
+  peersMax: limit(1024, 1, MIB, 'count'),
+  /** The least time between two reports that one peer claims another state for the same nodes. */
+  divergenceIntervalMs: limit(MINUTE, 0, DAY, 'ms'),
+
+  // Watching.
+  /** Values of changes that wait for a slow consumer of `watch`; beyond it they are read again when it is ready. */
+  watchBufferBytesMax: limit(16 * MIB, 64 * KIB, 64 * 1024 * MIB, 'bytes'),
+
   // The sync protocol.
   /** The largest block that is taken from a peer or sent to one. */
   blockBytesMax: limit(4.25 * MIB, 64 * KIB, 64 * MIB, 'bytes'),

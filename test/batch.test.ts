@@ -245,7 +245,10 @@ describe('a batch larger than the delta limit', () => {
       expect(delta.priority).toBe(BigInt(index + 1))
     }
     expect((await store.stats()).counters).toMatchObject({ localCommits: 1, localNodes: nodes.length })
-    expect(changed).toEqual(keys.map((name) => `${nodes.length} ${name}`))
+    // A change has the sequence number of its node.
+    const sequenceOf = (name: string): number =>
+      nodes.findIndex(({ delta }) => delta.elements.some((element) => element.key === name)) + 1
+    expect(changed).toEqual(keys.map((name) => `${sequenceOf(name)} ${name}`))
     expect(await store.heads()).toHaveLength(1)
     await checkStore(store, datastore)
   })

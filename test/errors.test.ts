@@ -15,6 +15,12 @@ const EXAMPLES: Record<keyof typeof errors, { error: Error; says: string[] }> = 
     error: new errors.InvalidDagNameError('a/b', 'it is bad'),
     says: ['"a/b"', 'it is bad']
   },
+  DagIgnoredError: {
+    error: new errors.DagIgnoredError('side'),
+    says: ['"side"', 'dag.resume']
+  },
+  InvalidDeltaError: { error: new errors.InvalidDeltaError('it says nothing'), says: ['it says nothing'] },
+  InvalidCidError: { error: new errors.InvalidCidError('bafy'), says: ['bafy', 'dag-pb', 'sha2-256'] },
   ValueTooLargeError: {
     error: new errors.ValueTooLargeError('/k', 2000, 1024),
     says: ['"/k"', '2000', '1024', 'deltaBytesMax']

@@ -21,8 +21,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   storage: ['leaf', 'ports', 'crdt', 'codec'],
   dag: ['leaf', 'ports', 'crdt', 'codec', 'storage'],
   replica: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag'],
+  inspect: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica'],
+  check: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica'],
   libp2p: ['leaf', 'ports', 'crdt', 'codec'],
-  top: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p'],
+  top: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'inspect', 'check', 'libp2p'],
   testkit: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'top'],
   daemon: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top'],
   cli: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top', 'daemon']

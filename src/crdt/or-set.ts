@@ -123,6 +123,25 @@ export class KeyVersions {
     if (!this.#ceased.delete(id)) this.#cameAlive.add(id)
   }
 
+  /** The block that added this element is no longer applied: no tombstone, but gone all the same. */
+  forget(id: BlockId): void {
+    if (this.#alive.delete(id) && !this.#cameAlive.delete(id)) this.#ceased.add(id)
+  }
+
+  /**
+   * A tombstone of a node of `dagName` is no longer merged.
+   *
+   * @returns whether nothing else keeps the element removed, so that it comes alive again if its block has run.
+   */
+  forgetTombstone(id: BlockId, dagName: string): boolean {
+    const remembered = this.#tombstones.get(id)
+    if (remembered === undefined || !remembered.delete(dagName)) return false
+    this.#tombstonesTouched.add(id)
+    if (remembered.size > 0) return false
+    this.#tombstones.delete(id)
+    return true
+  }
+
   /**
    * The versions that share the greatest priority and whose values are not known here. They must be read from
    * their blocks and given to `settle`; a lone contender that stays the winner needs nothing.

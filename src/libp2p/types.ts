@@ -42,8 +42,7 @@ export interface Libp2pLike {
   /** libp2p 2 calls a handler with `{ stream, connection }`, libp2p 3 with `stream, connection`. */
   handle(
     protocol: string,
-    // biome-ignore lint/suspicious/noExplicitAny: the parameters of a callback fit both versions in no other way
-    handler: (...args: any[]) => void,
+    handler: (first: object, second?: ConnectionLike) => void,
     options?: { maxInboundStreams?: number; maxOutboundStreams?: number }
   ): Promise<void>
   unhandle(protocol: string): Promise<void>

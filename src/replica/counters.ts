@@ -22,6 +22,8 @@ export interface ReplicaCounters {
   mismatchedBlocks: number
   /** Blocks that are nodes without effects: no dag-pb, or an invalid delta. */
   oddBlocks: number
+  /** Blocks of DAGs that were purged, dropped. */
+  ignoredBlocks: number
   /** Links that cannot name a node, never followed. */
   foreignLinks: number
   /** Links without which a branch was merged after `gapPatienceMs`. */
@@ -40,6 +42,8 @@ export interface ReplicaCounters {
   invalidHeads: number
   /** Messages that came faster than they could be handled, left to the rebroadcast. */
   droppedMessages: number
+  /** How often a peer claimed another state for the same nodes. */
+  divergences: number
   /** Exceptions that listeners of events threw. */
   listenerErrors: number
 }
@@ -57,6 +61,7 @@ export function newCounters(): ReplicaCounters {
     oversizedBlocks: 0,
     mismatchedBlocks: 0,
     oddBlocks: 0,
+    ignoredBlocks: 0,
     foreignLinks: 0,
     linksGivenUp: 0,
     droppedHeads: 0,
@@ -68,6 +73,7 @@ export function newCounters(): ReplicaCounters {
     invalidBroadcasts: 0,
     invalidHeads: 0,
     droppedMessages: 0,
+    divergences: 0,
     listenerErrors: 0
   }
 }

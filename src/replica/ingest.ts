@@ -19,8 +19,10 @@ import type { LogStore } from '../storage/log-store.ts'
 import type { PendingStore } from '../storage/pending-store.ts'
 import type { ReplicaCounters } from './counters.ts'
 import { EvictedHeads } from './evicted.ts'
+import type { Receipt, RefusedBlock } from './listener.ts'
 import { type PendingBlock, PendingBlocks, WINDOW_LINKS } from './pending.ts'
-import type { Logger, PeerName, ReceivedBlock } from './ports.ts'
+import { PendingRows } from './pending-rows.ts'
+import type { PeerName, ReceivedBlock } from './ports.ts'
 import { ReadyQueue } from './ready.ts'
 import { Room } from './room.ts'
 import { Settlement } from './settlement.ts'
@@ -32,7 +34,10 @@ export interface IngestInit {
   state: ReplicaState
   limits: Limits
   counters: ReplicaCounters
-  logger: Logger
+  /** Whether nothing of this DAG is taken. */
+  isIgnored(dagName: string): boolean
+  /** A block is counted as bad, and may be dropped. */
+  refused(block: RefusedBlock): void
   /** There is something for the writer to do. */
   wake(): void
   /** Blocks that are missing, and who led here; `root` where they are heads that were dropped for a while. */
@@ -52,13 +57,13 @@ export class Ingest {
   readonly #pending = new PendingBlocks()
   readonly #queue: ReadyQueue
   readonly #room: Room
-  readonly #unstored = new Set<PendingBlock>()
-  readonly #dropped = new Set<BlockId>()
+  readonly #rows: PendingRows
   readonly #evicted: EvictedHeads
 
   constructor(init: IngestInit) {
     this.#init = init
     this.#queue = new ReadyQueue(init.pendingStore, init.limits)
+    this.#rows = new PendingRows(init.pendingStore)
     this.#room = new Room(init.limits.readyBytesMax)
     this.#evicted = new EvictedHeads({
       headsMax: init.limits.wantedHeadsMax,
@@ -75,7 +80,7 @@ export class Ingest {
   }
 
   get hasUnstored(): boolean {
-    return this.#unstored.size > 0 || this.#dropped.size > 0
+    return this.#rows.hasChanges
   }
 
   get pendingCount(): number {
@@ -97,7 +102,7 @@ export class Ingest {
   /** Takes up the blocks that waited when the store was closed. */
   async load(): Promise<void> {
     for await (const { id, from, bytes } of this.#init.pendingStore.blocks()) {
-      if ((await this.#init.log.applied(id)) !== undefined) this.#dropped.add(id)
+      if ((await this.#init.log.applied(id)) !== undefined) this.#rows.delete(id)
       else await this.#admit(decodeNode(id, bytes), from, { root: true, stored: true })
     }
     // Which of them were said to be heads is forgotten; what lies below another is found by way of it.
@@ -112,28 +117,34 @@ export class Ingest {
    *
    * @param expected - the ids that were asked for, if any: other bytes are the sender's lie, never stored.
    * @param root - whether the sender said that it is a head.
-   * @returns whether it was new.
    */
   async receive(
     { bytes, from }: ReceivedBlock,
     expected: ReadonlySet<BlockId> | undefined,
     root = false
-  ): Promise<boolean> {
+  ): Promise<Receipt> {
     const { counters, limits, log } = this.#init
-    if (bytes.length > limits.blockBytesMax) return this.#refuse('oversizedBlocks', from)
+    if (bytes.length > limits.blockBytesMax) return this.#refuse('too-large', from)
     const id = await blockIdOf(bytes)
-    if (expected !== undefined && !expected.has(id)) return this.#refuse('mismatchedBlocks', from)
+    if (expected !== undefined && !expected.has(id)) return this.#refuse('mismatched', from)
     if (this.holds(id) || (await log.applied(id)) !== undefined) {
       counters.duplicateBlocks += 1
       this.#isHead(id, root)
       if (!this.#queue.has(id) && !this.#pending.has(id)) this.settlement.settle(id)
-      return false
+      return 'known'
     }
     const node = decodeNode(id, bytes)
     this.#count(node, from)
     this.#init.state.observe(node.delta.priority)
+    if (this.#init.isIgnored(node.delta.dagName)) {
+      counters.ignoredBlocks += 1
+      this.#init.arrived(id)
+      await this.#release(id)
+      this.settlement.settle(id)
+      return 'ignored'
+    }
     await this.#admit(node, from, { root, stored: false })
-    return true
+    return 'new'
   }
 
   /** Waits until there is room for more bytes in memory. */
@@ -194,25 +205,17 @@ export class Ingest {
    * @returns what to call once it is durable.
    */
   store(changes: ChangeSet): () => void {
-    const blocks = [...this.#unstored]
-    const dropped = [...this.#dropped]
-    for (const { id, from, node } of blocks) {
-      if (node !== undefined) this.#init.pendingStore.put(id, { from, bytes: node.bytes }, changes)
-    }
-    for (const id of dropped) this.#init.pendingStore.delete(id, changes)
+    const written = this.#rows.write(changes)
     return () => {
-      for (const block of blocks) this.#stored(block)
-      for (const id of dropped) this.#dropped.delete(id)
+      for (const block of written()) this.#stored(block)
     }
   }
 
   #stored(block: PendingBlock): void {
-    block.stored = true
-    this.#unstored.delete(block)
     const queued = this.#queue.get(block.id)
     const pending = this.#pending.get(block.id)
     if (queued !== undefined) queued.stored = true
-    else if (pending === undefined) this.#dropped.add(block.id)
+    else if (pending === undefined) this.#rows.delete(block.id)
     // It may have been dropped and have come again meanwhile.
     else if (pending === block && block.node !== undefined) {
       block.node = undefined
@@ -256,10 +259,9 @@ export class Ingest {
       return
     }
     this.#pending.add(block)
-    // Its row is written anew, and must not be deleted with what was dropped before.
-    this.#dropped.delete(id)
+    this.#rows.keep(id)
     if (!stored) {
-      this.#unstored.add(block)
+      this.#rows.add(block)
       this.#init.wake()
     }
     this.#wantMissing(block)
@@ -300,7 +302,7 @@ export class Ingest {
         if (this.#pending.get(block.id) !== block) continue
         if (block.linksSeen < block.linkCount && (await this.#waitsForMore(block))) continue
         this.#pending.remove(block.id)
-        this.#unstored.delete(block)
+        this.#rows.remove(block)
         this.#enqueue(block)
         here.push(block.id)
       }
@@ -367,32 +369,32 @@ export class Ingest {
   #unqueue(id: BlockId): void {
     const queued = this.#queue.remove(id)
     if (queued?.node !== undefined) this.#room.free(queued.size)
-    if (queued?.stored) this.#dropped.add(id)
+    if (queued?.stored) this.#rows.delete(id)
   }
 
   #drop(id: BlockId): void {
     const block = this.#pending.get(id)
     if (block === undefined) return
     this.#init.unwant(this.#pending.remove(id))
-    this.#unstored.delete(block)
-    if (block.stored) this.#dropped.add(id)
+    this.#rows.remove(block)
+    if (block.stored) this.#rows.delete(id)
     if (block.node !== undefined) this.#room.free(block.size)
     this.#init.wake()
   }
 
-  #refuse(counter: 'oversizedBlocks' | 'mismatchedBlocks', from: PeerName): false {
-    this.#init.counters[counter] += 1
-    this.#init.logger.error('%s sent a block that counts as %s', from, counter)
-    return false
+  #refuse(fault: 'too-large' | 'mismatched', from: PeerName): 'refused' {
+    this.#init.counters[fault === 'too-large' ? 'oversizedBlocks' : 'mismatchedBlocks'] += 1
+    this.#init.refused({ from, fault, id: undefined })
+    return 'refused'
   }
 
   #count(node: DagNode, from: PeerName): void {
-    const { counters, logger } = this.#init
+    const { counters } = this.#init
     counters.receivedBlocks += 1
     counters.receivedBytes += node.bytes.length
     counters.foreignLinks += node.foreignLinks
     if (node.oddity === undefined) return
     counters.oddBlocks += 1
-    logger.error('block %s from %s is %s: it is a node without effects', node.id, from, node.oddity)
+    this.#init.refused({ from, fault: node.oddity, id: node.id })
   }
 }

@@ -10,8 +10,16 @@
 import { BLOCK_ID_LENGTH, blockIdOf } from '../codec/block-id.ts'
 import { deltaOverhead, elementSize, tombstoneSize } from '../codec/delta.ts'
 import { encodeNode } from '../codec/node.ts'
-import { composeIntents, type Delta, type Element, type KeyIntent, type Tombstone } from '../crdt/delta.ts'
+import {
+  type BlockId,
+  composeIntents,
+  type Delta,
+  type Element,
+  type KeyIntent,
+  type Tombstone
+} from '../crdt/delta.ts'
 import { nextPriority, PRIORITY_MAX } from '../crdt/merkle-clock.ts'
+import { InvalidDeltaError } from '../errors.ts'
 import type { CommitDraft } from './merge.ts'
 import type { ReplicaState } from './state.ts'
 import type { WriteUnit } from './write-queue.ts'
@@ -77,6 +85,23 @@ export class Publisher {
     await this.#seal(shared)
   }
 
+  /**
+   * One node that says exactly this.
+   *
+   * @throws InvalidDeltaError if it does not fit.
+   */
+  async publishDelta({ elements, tombstones }: Pick<Delta, 'elements' | 'tombstones'>): Promise<BlockId> {
+    let size = 0
+    for (const { key, value } of elements) size += elementSize(key, value.length)
+    for (const { key } of tombstones) size += tombstoneSize(key, BLOCK_ID_LENGTH)
+    if (size > this.#bytesMax) {
+      throw new InvalidDeltaError(
+        `it has ${size} bytes and the limit is ${this.#bytesMax} (option deltaBytesMax); divide it, or use a batch`
+      )
+    }
+    return await this.#append({ ...this.#emptyDelta(), elements, tombstones })
+  }
+
   async #load(composed: ReadonlyArray<Map<string, KeyIntent>>): Promise<void> {
     const keys = new Set<string>()
     const removed = new Set<string>()
@@ -131,7 +156,7 @@ export class Publisher {
     return { elements: [], tombstones: [], priority: 0n, dagName: this.#dagName, requires: [] }
   }
 
-  async #append(delta: Delta): Promise<void> {
+  async #append(delta: Delta): Promise<BlockId> {
     delta.priority = nextPriority(this.#state.clock)
     const heads = this.#draft.heads(this.#dagName).slice(0, this.#limits.linksMax)
     const links = heads.map(({ id }) => id)
@@ -139,5 +164,6 @@ export class Publisher {
     const id = await blockIdOf(bytes)
     this.#state.observe(delta.priority)
     await this.#draft.apply([{ id, bytes, links, foreignLinks: 0, delta }])
+    return id
   }
 }

@@ -15,41 +15,44 @@
  */
 
 import { breather } from '../breather.ts'
-import { type AnnouncedHead, decodeBroadcast } from '../codec/broadcast.ts'
-import { decodeNode } from '../codec/node.ts'
-import type { BlockId } from '../crdt/delta.ts'
+import type { BlockId, Delta } from '../crdt/delta.ts'
 import { Fetcher } from '../dag/fetch.ts'
-import { ClosedError } from '../errors.ts'
+import { ClosedError, DagIgnoredError } from '../errors.ts'
 import type { Limits } from '../options.ts'
-import { atomicCommitter, type Committer, journaledCommitter } from '../storage/commit.ts'
-import { GapStore } from '../storage/gap-store.ts'
-import { HeadsStore } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
-import { type BlockSource, LogStore } from '../storage/log-store.ts'
+import type { BlockSource, LogStore } from '../storage/log-store.ts'
 import { openStore } from '../storage/open.ts'
 import { PendingStore } from '../storage/pending-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
-import { decodeFeatures, type StoredHead } from '../storage/rows.ts'
-import { SetStore } from '../storage/set-store.ts'
+import type { StoredHead } from '../storage/rows.ts'
+import type { SetStore } from '../storage/set-store.ts'
 import { Announcer } from './announce.ts'
+import { BlockValues } from './block-values.ts'
 import { newCounters, type ReplicaCounters } from './counters.ts'
+import { runDeferred } from './deferred.ts'
 import { GapRetry } from './gap-retry.ts'
-import { Inbox } from './inbox.ts'
+import type { IgnoredDags } from './ignored-dags.ts'
 import { Ingest } from './ingest.ts'
-import { CommitDraft, type Committed, KNOWN_FEATURES, type MergeStores } from './merge.ts'
+import { Intake } from './intake.ts'
+import type { Divergence, RefusedBlock, ReplicaListener } from './listener.ts'
+import { LogOnce } from './log-once.ts'
+import type { Committed, MergeStores } from './merge.ts'
+import { type PeerSaid, Peers } from './peers.ts'
 import type {
   BlockExchange,
   Broadcaster,
   Clock,
-  LogEntry,
   Logger,
   PeerClaim,
   PeerName,
   Random,
-  ReplicaSnapshot,
   ReplicaView
 } from './ports.ts'
-import { ReplicaState } from './state.ts'
+import { Purges } from './purge.ts'
+import type { ReplicaState } from './state.ts'
+import { type OpenStores, openStores } from './stores.ts'
+import { SyncTracker } from './sync-tracker.ts'
+import { viewOf } from './view.ts'
 import { WantedHeads } from './wanted.ts'
 import { WriteQueue, type WriteUnit } from './write-queue.ts'
 import { Writer } from './writer.ts'
@@ -67,38 +70,60 @@ export interface ReplicaInit {
   clock: Clock
   random: Random
   logger: Logger
-  /** Told after each commit, before the next begins. Must not throw. */
-  onCommitted(committed: Committed): void
+  listener: ReplicaListener
 }
 
-export class Replica implements ReplicaView {
+export class Replica {
   readonly counters: ReplicaCounters = newCounters()
   readonly sets: SetStore
   readonly log: LogStore
   readonly #init: ReplicaInit
   readonly #stores: MergeStores
   readonly #state: ReplicaState
-  readonly #generation: string
+  readonly #view: ReplicaView
+  readonly #ignored: IgnoredDags
+  readonly #peers: Peers
+  readonly #syncTracker: SyncTracker
+  readonly #logOnce: LogOnce
   readonly #queue: WriteQueue
   readonly #ingest: Ingest
   readonly #writer: Writer
-  readonly #inbox: Inbox
+  readonly #intake: Intake
+  readonly #purges: Purges
   readonly #wanted: WantedHeads
   readonly #fetcher: Fetcher | undefined
   readonly #announcer: Announcer | undefined
   readonly #gapRetry: GapRetry
-  readonly #claims = new Map<PeerName, PeerClaim>()
   #stopped = false
 
-  private constructor(init: ReplicaInit, stores: MergeStores, state: ReplicaState) {
-    const { limits, clock, random, logger, exchange, broadcaster } = init
+  private constructor(init: ReplicaInit, { stores, state, ignored }: OpenStores) {
+    const { limits, clock, random, logger, exchange, broadcaster, listener } = init
     const { counters } = this
     this.#init = init
     this.#stores = stores
     this.#state = state
     this.sets = stores.sets
     this.log = stores.log
-    this.#generation = `${random().toString(36).slice(2)}${random().toString(36).slice(2)}`
+    this.#ignored = ignored
+    this.#logOnce = new LogOnce(logger)
+    this.#view = viewOf({
+      ...{ stores, state, generation: `${random().toString(36).slice(2)}${random().toString(36).slice(2)}` },
+      ignoredDags: () => ignored.names(),
+      peerClaims: (peer, claim) => this.#peerClaims(peer, claim),
+      peerLeft: (peer) => {
+        this.#peers.left(peer)
+        this.#fetcher?.peerLeft(peer)
+      }
+    })
+    this.#peers = new Peers({
+      ...{ limits, clock, snapshot: () => this.#view.snapshot() },
+      onDivergence: (divergence) => this.#diverged(divergence)
+    })
+    this.#syncTracker = new SyncTracker({
+      ...{ clock, counters, listener, isLevel: () => this.#isLevel() },
+      pending: () => this.pendingCount,
+      wanted: () => this.wantedCount
+    })
     const pendingStore = new PendingStore(init.rows, init.layout)
     this.#wanted = new WantedHeads(pendingStore)
     this.#ingest = new Ingest({
@@ -107,10 +132,11 @@ export class Replica implements ReplicaView {
       state,
       limits,
       counters,
-      logger,
+      isIgnored: (dagName) => ignored.has(dagName),
+      refused: (block) => this.#refused(block),
       wake: () => this.#writer.wake(),
       want: (ids, from, root) => {
-        for (const id of ids) this.#want(id, { sources: [from], root })
+        for (const id of ids) this.#intake.want(id, { sources: [from], root })
       },
       arrived: (id) => this.#fetcher?.drop(id) ?? false,
       remember: (id) => {
@@ -124,16 +150,25 @@ export class Replica implements ReplicaView {
     this.#queue = new WriteQueue(limits.writeQueueBytesMax, () => this.#writer.wake())
     this.#writer = new Writer({
       ...{ stores, state, queue: this.#queue, ingest: this.#ingest, wanted: this.#wanted },
-      ...{ limits, clock, random, counters, logger, coalesce: init.coalesce },
+      ...{ limits, clock, random, counters, logger, ignored, coalesce: init.coalesce },
       onCommitted: (committed) => this.#committed(committed)
     })
-    this.#inbox = new Inbox({
-      bytesMax: limits.readyBytesMax,
-      handle: (head, { from, gossip }) => this.#handleHead(head, from, gossip),
-      onDropped: () => {
-        counters.droppedMessages += 1
+    this.#intake = new Intake({
+      ...{ ingest: this.#ingest, wanted: this.#wanted, ignored, limits, counters, logger },
+      logOnce: this.#logOnce,
+      fetcher: () => this.#fetcher,
+      isApplied: async (id) => (await stores.log.applied(id)) !== undefined,
+      announced: (from, heads) => {
+        for (const { id } of heads) this.#announcer?.heard(id)
+        this.#peers.announced(from, heads)
       },
-      onError: (error) => logger.error('a head could not be handled - %e', error)
+      lacking: (from) => this.#syncTracker.wanted(from),
+      wake: () => this.#writer.wake()
+    })
+    this.#purges = new Purges({
+      ...{ stores, state, ignored },
+      exclusively: async (task) => await this.exclusively(task),
+      onCommitted: (committed) => this.#committed(committed)
     })
     if (exchange !== undefined) this.#fetcher = this.#newFetcher(exchange)
     if (broadcaster !== undefined) this.#announcer = this.#newAnnouncer(broadcaster)
@@ -149,19 +184,11 @@ export class Replica implements ReplicaView {
 
   /** Opens the store and begins to run: writes, then serving, then listening, then announcing. */
   static async start(init: ReplicaInit): Promise<Replica> {
-    const { rows, layout, limits } = init
+    const { rows, layout } = init
     await openStore(rows, layout, init.topic)
-    const committer: Committer = rows.atomic
-      ? atomicCommitter(rows)
-      : journaledCommitter(rows, layout.journal, limits.journalRetriesMax)
-    const log = new LogStore(rows, layout, init.blocks)
-    const stores = { rows, layout, committer, log, sets: new SetStore(rows, layout) }
-    const heads = new HeadsStore(layout)
-    const gaps = new GapStore(rows, layout)
-    const state = ReplicaState.load(layout.state, await rows.get(layout.state))
-    await heads.load(rows, state.committed.heads)
-    await gaps.load()
-    const replica = new Replica(init, { ...stores, heads, gaps }, state)
+    const { blocks, limits } = init
+    const open = await openStores({ rows, layout, blocks, journalRetriesMax: limits.journalRetriesMax })
+    const replica = new Replica(init, open)
     try {
       await replica.#start()
     } catch (error) {
@@ -179,7 +206,7 @@ export class Replica implements ReplicaView {
     this.#gapRetry.stop()
     this.#queue.clear(new ClosedError())
     this.#ingest.close()
-    const stopped = await Promise.allSettled([this.#fetcher?.stop(), this.#inbox.stop(), exchange?.stop()])
+    const stopped = await Promise.allSettled([this.#fetcher?.stop(), this.#intake.stop(), exchange?.stop()])
     // Even where the network could not be left, nothing of the store may go on.
     await this.#writer.stop()
     this.#ingest.settlement.close(new ClosedError())
@@ -192,11 +219,19 @@ export class Replica implements ReplicaView {
   /**
    * Waits until a local write is committed.
    *
-   * @throws WriteQueueFullError, CommitFailedError, StoreFailedError or the signal's reason.
+   * @throws DagIgnoredError, WriteQueueFullError, CommitFailedError, StoreFailedError or the signal's reason.
    */
   async write(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
     this.assertUsable()
+    if (this.#ignored.has(unit.dagName)) throw new DagIgnoredError(unit.dagName)
     await this.#queue.enqueue(unit, signal)
+  }
+
+  /** Writes one node that says exactly this. */
+  async publish(delta: Pick<Delta, 'elements' | 'tombstones'>, dagName: string): Promise<BlockId> {
+    this.assertUsable()
+    if (this.#ignored.has(dagName)) throw new DagIgnoredError(dagName)
+    return await this.#writer.publishDelta(delta, dagName)
   }
 
   /** @throws StoreFailedError if a commit was left half applied, so that reads could show half of it. */
@@ -208,7 +243,8 @@ export class Replica implements ReplicaView {
   /** Waits until every head that was heard of so far is merged, or was given up. */
   async waitForSync(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    await this.#inbox.handled(signal)
+    await this.#intake.handled(signal)
+    this.assertUsable()
     await this.#ingest.settlement.wait(
       [...this.#ingest.unmerged(), ...(this.#fetcher?.roots() ?? [])],
       signal
@@ -232,80 +268,81 @@ export class Replica implements ReplicaView {
     return this.#fetcher?.size ?? 0
   }
 
-  // ReplicaView: what the exchange sees.
-
-  snapshot(): ReplicaSnapshot {
-    const { digest, sequence, gaps, deferred } = this.#state.committed
-    const heads = this.heads().map(({ id, dagName }) => ({ id, dagName }))
-    return { heads, digest, sequence, generation: this.#generation, gaps, deferred, ignoredDags: [] }
+  /** What peers last said, who spoke last first. */
+  peers(): PeerSaid[] {
+    return this.#peers.list()
   }
 
-  async appliedBlock(id: BlockId): Promise<Uint8Array | undefined> {
-    return await this.log.block(id)
+  /** What is read of the store to tell of versions. */
+  reader(): { log: LogStore; sets: SetStore; values: BlockValues } {
+    const { log, sets, layout } = this.#stores
+    return { log, sets, values: new BlockValues(log, layout) }
   }
 
-  async sequenceOf(id: BlockId): Promise<number | undefined> {
-    return (await this.log.applied(id))?.sequence
+  /** Drops a DAG and ignores it. @returns how many nodes were dropped. */
+  async purge(dagName: string, signal?: AbortSignal): Promise<number> {
+    return await this.#purges.purge(dagName, signal)
   }
 
-  readLog(from: number, to: number): AsyncIterable<LogEntry> {
-    return this.log.read(from, to)
+  /** Takes a DAG up again: what peers have of it is fetched. */
+  async resume(dagName: string): Promise<void> {
+    if (!(await this.#purges.resume(dagName))) return
+    for (const { peer, heads } of this.#peers.claimed()) this.#intake.receiveClaim(heads, peer)
   }
 
-  readLogBackwards(from: number, to: number): AsyncIterable<LogEntry> {
-    return this.log.readBackwards(from, to)
+  /** Runs a task when no commit is under way. Writes wait for it, so it must be short. */
+  async exclusively<T>(task: () => Promise<T>): Promise<T> {
+    this.assertUsable()
+    return await this.#writer.exclusively(task)
   }
 
-  commonGroundLimit(): number {
-    return this.#stores.gaps.limit
-  }
-
-  peerClaims(peer: PeerName, claim: PeerClaim): void {
+  #peerClaims(peer: PeerName, claim: PeerClaim): void {
     if (this.#stopped) return
-    const isNew = !this.#claims.has(peer)
-    this.#claims.set(peer, claim)
-    this.#inbox.push({ heads: claim.heads, from: peer, gossip: false })
+    const isNew = this.#peers.claims(peer, claim)
+    this.#intake.receiveClaim(claim.heads, peer)
     if (!isNew) return
     // A peer that was not there before may have what nobody else had.
     this.#fetcher?.peerCame(peer)
     this.#gapRetry.within(0)
   }
 
-  peerLeft(peer: PeerName): void {
-    this.#claims.delete(peer)
-    this.#fetcher?.peerLeft(peer)
+  /** Whether everything that was heard of is merged, or was given up. */
+  #isLevel(): boolean {
+    for (const _ of this.#fetcher?.roots() ?? []) return false
+    for (const _ of this.#ingest.unmerged()) return false
+    return true
+  }
+
+  #settled(): void {
+    // Only now can what peers claimed be the same as what is here.
+    if (this.#syncTracker.settled()) this.#peers.compareAll()
+  }
+
+  #refused(block: RefusedBlock): void {
+    const { from, fault, id = 'unknown' } = block
+    this.#logOnce.error(from, fault, '%s sent a block that is bad: %s, id %s', fault, id)
+    this.#init.listener.blockRefused(block)
+  }
+
+  #diverged(divergence: Divergence): void {
+    this.counters.divergences += 1
+    this.#init.logger.error('%s has another state for the same heads: verify() tells more', divergence.peer)
+    this.#init.listener.diverged(divergence)
   }
 
   async #start(): Promise<void> {
     const { exchange, broadcaster, logger } = this.#init
-    await this.#runDeferred()
+    await runDeferred(this.#stores, this.#state, (committed) => this.#committed(committed))
+    await this.#purges.finish()
     await this.#ingest.load()
-    for (const id of await this.#wanted.load()) {
-      if (this.#ingest.holds(id) || (await this.log.applied(id)) !== undefined) this.#wanted.remove(id)
-      else this.#want(id, { root: true })
-    }
-    await exchange?.start(this)
+    await this.#intake.load()
+    await exchange?.start(this.#view)
     this.#fetcher?.start()
-    await broadcaster?.start((message, from) => this.#receiveBroadcast(message, from))
+    await broadcaster?.start((message, from) => this.#intake.receiveBroadcast(message, from))
     this.#announcer?.start()
     this.#writer.wake()
     this.#gapRetry.within(this.#init.limits.retryIntervalMs)
     logger('started with %d nodes and %d heads', this.#state.committed.sequence, this.heads().length)
-  }
-
-  /** Runs what an older version could not, now that its features are known. */
-  async #runDeferred(): Promise<void> {
-    if (this.#state.committed.deferred === 0) return
-    const { rows, layout } = this.#stores
-    for await (const { row, value } of rows.scan(layout.deferred)) {
-      if (!decodeFeatures(row, value).every((feature) => KNOWN_FEATURES.has(feature))) continue
-      const id = layout.idOf(row)
-      const bytes = await this.log.block(id)
-      if (bytes === undefined) continue
-      const draft = new CommitDraft(this.#stores, this.#state, 'remote')
-      await draft.runDeferred(decodeNode(id, bytes))
-      this.#committed(await draft.commit())
-    }
   }
 
   #newFetcher(exchange: BlockExchange): Fetcher {
@@ -317,10 +354,13 @@ export class Replica implements ReplicaView {
         await this.#ingest.room()
         // A stream that has much buffered would otherwise be taken whole before anything else gets its turn.
         await breathe()
-        return this.#stopped ? false : await this.#ingest.receive(block, expected)
+        return !this.#stopped && (await this.#ingest.receive(block, expected)) === 'new'
       },
       giveUp: (id, root) => {
-        this.#giveUp(id, root).catch((error) => logger.error('%s could not be given up - %e', id, error))
+        this.#intake.giveUp(id, root).then(
+          () => this.#settled(),
+          (error) => logger.error('%s could not be given up - %e', id, error)
+        )
       },
       onPullFailed: (peer, error) => {
         this.counters.failedPulls += 1
@@ -338,54 +378,13 @@ export class Replica implements ReplicaView {
     })
   }
 
-  #want(id: BlockId, init: { sources?: PeerName[]; root?: boolean; byIdFirst?: boolean }): void {
-    if (this.#stopped) return
-    this.#fetcher?.want(id, init)
-    if (init.root && this.#fetcher?.has(id)) {
-      this.#wanted.add(id)
-      this.#writer.wake()
-    }
-  }
-
-  #receiveBroadcast(message: Uint8Array, from: PeerName): void {
-    const { counters } = this
-    counters.broadcastsReceived += 1
-    try {
-      const { heads, invalidHeads } = decodeBroadcast(message)
-      counters.invalidHeads += invalidHeads
-      for (const { id } of heads) this.#announcer?.heard(id)
-      this.#inbox.push({ heads, from, gossip: true })
-    } catch (error) {
-      counters.invalidBroadcasts += 1
-      this.#init.logger.error('a broadcast from %s does not decode - %e', from, error)
-    }
-  }
-
-  async #handleHead({ id, block }: AnnouncedHead, from: PeerName, gossip: boolean): Promise<void> {
-    if (this.#ingest.holds(id) || (await this.log.applied(id)) !== undefined) return
-    if (block !== undefined) {
-      await this.#ingest.room()
-      await this.#ingest.receive({ bytes: block, from }, new Set([id]), true)
-    }
-    if (this.#ingest.holds(id)) return
-    this.#want(id, { sources: [from], root: true, byIdFirst: gossip })
-  }
-
-  async #giveUp(id: BlockId, root: boolean): Promise<void> {
-    if (root) {
-      this.counters.droppedHeads += 1
-      this.#wanted.remove(id)
-      this.#writer.wake()
-      this.#init.logger.error('head %s cannot be had and was dropped', id)
-    }
-    await this.#ingest.giveUp(id)
-  }
-
   #committed(committed: Committed): void {
     for (const { id } of committed.nodes) this.#wanted.remove(id)
     if (committed.origin === 'local') this.#announcer?.published(committed.nodes)
-    else if (committed.headsChanged) this.#announcer?.learned()
-    if (committed.gapsOpened > 0) this.#gapRetry.within(this.#init.limits.retryIntervalMsMax)
-    this.#init.onCommitted(committed)
+    else if (committed.headsAdded.length > 0) this.#announcer?.learned()
+    if (committed.gapsOpened.length > 0) this.#gapRetry.within(this.#init.limits.retryIntervalMsMax)
+    this.#init.listener.committed(committed)
+    if (committed.origin === 'remote') this.#syncTracker.merged()
+    this.#settled()
   }
 }

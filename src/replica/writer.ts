@@ -9,10 +9,18 @@
  * written any more.
  */
 import { backoffMs } from '../backoff.ts'
-import { CommitFailedError, CorruptRowError, StoreFailedError } from '../errors.ts'
+import type { BlockId, Delta } from '../crdt/delta.ts'
+import {
+  ClosedError,
+  CommitFailedError,
+  CorruptRowError,
+  InvalidDeltaError,
+  StoreFailedError
+} from '../errors.ts'
 import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import type { ReplicaCounters } from './counters.ts'
+import type { IgnoredDags } from './ignored-dags.ts'
 import type { Ingest } from './ingest.ts'
 import { CommitDraft, type Committed, type MergeStores } from './merge.ts'
 import type { Clock, Logger, Random } from './ports.ts'
@@ -34,11 +42,19 @@ export interface WriterInit {
   logger: Logger
   /** Whether writes that wait together may share a delta. */
   coalesce: boolean
+  ignored: IgnoredDags
   onCommitted(committed: Committed): void
+}
+
+/** Something that must not run while a commit is under way. */
+interface ExclusiveTask {
+  run(): Promise<void>
+  reject(reason: unknown): void
 }
 
 export class Writer {
   readonly #init: WriterInit
+  readonly #tasks: ExclusiveTask[] = []
   #running: Promise<void> | undefined
   #failure: StoreFailedError | undefined
   #remoteFailures = 0
@@ -61,11 +77,46 @@ export class Writer {
     this.#running = Promise.resolve().then(() => this.#run())
   }
 
+  /**
+   * Runs a task between two commits. It must be short, because writes wait for it.
+   *
+   * @throws ClosedError if the writer stops before its turn comes, or StoreFailedError.
+   */
+  async exclusively<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#stopped) throw new ClosedError()
+    if (this.#failure !== undefined) throw this.#failure
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#tasks.push({ run: async () => task().then(resolve, reject), reject })
+    this.wake()
+    return await promise
+  }
+
+  /**
+   * Writes one node that says exactly this.
+   *
+   * @throws InvalidDeltaError if it does not fit, and what a write throws.
+   */
+  async publishDelta(delta: Pick<Delta, 'elements' | 'tombstones'>, dagName: string): Promise<BlockId> {
+    return await this.exclusively(async () => {
+      const { stores, state, limits } = this.#init
+      try {
+        const draft = new CommitDraft(stores, state, 'local')
+        const id = await new Publisher(draft, state, limits, dagName).publishDelta(delta)
+        await this.#committedLocally(await draft.commit())
+        return id
+      } catch (error) {
+        if (error instanceof InvalidDeltaError) throw error
+        throw this.#failedLocally(error)
+      }
+    })
+  }
+
   /** Ends after the commit that is under way, and keeps what was received and is not merged yet. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#init.clock.clearTimeout(this.#retryTimer)
     await this.#running
+    this.#rejectTasks(new ClosedError())
     if (this.#failure === undefined) await this.#guard(() => this.#storeWaiting())
   }
 
@@ -76,6 +127,8 @@ export class Writer {
   async #run(): Promise<void> {
     const { queue, ingest, wanted } = this.#init
     while (this.#goesOn) {
+      await this.#tasks.shift()?.run()
+      if (!this.#goesOn) break
       if (!queue.isEmpty) await this.#commitLocal()
       if (!this.#goesOn) break
       // Asked only now, because the pause may have ended while a local commit was under way.
@@ -83,29 +136,42 @@ export class Writer {
       if (mayMerge && ingest.hasReady) await this.#guard(() => this.#commitRemote())
       else if (mayMerge && (ingest.hasUnstored || wanted.hasUnstored))
         await this.#guard(() => this.#storeWaiting())
-      else if (queue.isEmpty) break
+      else if (queue.isEmpty && this.#tasks.length === 0) break
     }
     this.#running = undefined
     if (this.#failure !== undefined) {
       queue.clear(this.#failure)
+      this.#rejectTasks(this.#failure)
       ingest.settlement.close(this.#failure)
-    } else if (!queue.isEmpty) this.wake()
+    } else if (!queue.isEmpty || this.#tasks.length > 0) this.wake()
+  }
+
+  #rejectTasks(reason: unknown): void {
+    for (const { reject } of this.#tasks.splice(0)) reject(reason)
   }
 
   async #commitLocal(): Promise<void> {
-    const { queue, limits, counters, ingest, logger } = this.#init
+    const { queue, limits } = this.#init
     const taken = queue.take(limits.commitOperationsMax)
     let committed: Committed | undefined
     try {
       committed = await this.#publish(taken.units)
     } catch (error) {
-      counters.failedCommits += 1
-      this.#noteFailure(error)
-      taken.reject(asCommitError(error))
+      taken.reject(this.#failedLocally(error))
       return
     }
     taken.acknowledge()
-    if (committed === undefined) return
+    if (committed !== undefined) await this.#committedLocally(committed)
+  }
+
+  #failedLocally(error: unknown): unknown {
+    this.#init.counters.failedCommits += 1
+    this.#noteFailure(error)
+    return asCommitError(error)
+  }
+
+  async #committedLocally(committed: Committed): Promise<void> {
+    const { counters, ingest, logger } = this.#init
     counters.localCommits += 1
     counters.localNodes += committed.nodes.length
     this.#init.onCommitted(committed)
@@ -125,15 +191,17 @@ export class Writer {
   }
 
   async #commitRemote(): Promise<void> {
-    const { stores, state, ingest, counters } = this.#init
-    const nodes = await ingest.next()
+    const { stores, state, ingest, counters, ignored } = this.#init
+    const ready = await ingest.next()
+    // Some may have been queued before their DAG was purged.
+    const nodes = ignored.isEmpty ? ready : ready.filter(({ delta }) => !ignored.has(delta.dagName))
     const draft = new CommitDraft(stores, state, 'remote')
     await draft.apply(nodes)
-    ingest.release(nodes, draft.rows)
+    ingest.release(ready, draft.rows)
     const committed = await draft.commit()
     counters.remoteCommits += 1
     counters.remoteNodes += nodes.length
-    ingest.merged(nodes)
+    ingest.merged(ready)
     this.#init.onCommitted(committed)
   }
 

@@ -53,6 +53,16 @@ export class HeadsStore {
     return this.#dags.get(dagName)?.has(id) ?? false
   }
 
+  /** Those of the heads named that are here. */
+  find(named: Iterable<{ id: BlockId; dagName: string }>): StoredHead[] {
+    const found: StoredHead[] = []
+    for (const { id, dagName } of named) {
+      const head = this.#dags.get(dagName)?.get(id)
+      if (head !== undefined) found.push(head)
+    }
+    return found
+  }
+
   stage(): StagedHeads {
     return new StagedHeads(this)
   }
@@ -111,6 +121,11 @@ export class StagedHeads {
       if (!this.added.delete(id)) this.removed.set(id, { id, dagName })
     }
     if (added) this.added.set(node.id, node)
+  }
+
+  /** Removes all heads of a DAG. */
+  drop(dagName: string): void {
+    for (const { id } of this.#base.list(dagName)) this.removed.set(id, { id, dagName })
   }
 
   /** All heads, or those of one DAG, as they are with the staged changes. */

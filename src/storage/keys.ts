@@ -8,14 +8,14 @@
  * | current value of a key     | `/k<key>`                    | priority, other versions, id, value    |
  * | another alive version      | `/e<key>:<id>`               | priority                               |
  * | tombstone                  | `/t<key>:<id>`               | DAG names                              |
- * | applied node               | `/a<id>`                     | sequence, priority, DAG name           |
+ * | applied node               | `/a<id>`                     | sequence, priority, origin, DAG name   |
  * | log of commits             | `/b/<sequence>`              | id, and the block unless it is elsewhere |
  * | head, where they are many  | `/h/<dag name>:<id>`         | priority                               |
  * | pending block              | `/p<id>`                     | announcing peer, block                 |
  * | wanted head                | `/w<id>`                     | one byte                               |
  * | gap                        | `/g<missing id>:<id>`        | sequence and DAG name of who links     |
  * | deferred node              | `/d<id>`                     | the features it requires               |
- * | ignored DAG                | `/i/<dag name>`              | one byte                               |
+ * | ignored DAG                | `/i/<dag name>`              | whether nothing of it is left          |
  * | journal                    | `/j`                         | a change set                           |
  *
  * Invariants: every key is printable ASCII, whatever script the user's keys are in, so that prefix queries of
@@ -67,6 +67,7 @@ export class Layout {
   readonly state: string
   readonly journal: string
   readonly heads: string
+  readonly appliedNodes: string
   readonly pending: string
   readonly wanted: string
   readonly gaps: string
@@ -82,6 +83,7 @@ export class Layout {
     this.state = `${namespace}/s`
     this.journal = `${namespace}/j`
     this.heads = `${namespace}/h/`
+    this.appliedNodes = `${namespace}/a/`
     this.pending = `${namespace}/p/`
     this.wanted = `${namespace}/w/`
     this.gaps = `${namespace}/g/`
@@ -163,6 +165,10 @@ export class Layout {
 
   ignoredDag(dagName: string): string {
     return this.ignored + escapeText(dagName)
+  }
+
+  dagNameOfIgnored(row: string): string {
+    return unescapeText(row.slice(this.ignored.length))
   }
 
   /** The id that ends a row's key, after `/` or `:`. */

@@ -100,6 +100,25 @@ export class LogStore {
     this.#recent.set(id, row)
   }
 
+  /** Every applied node, in no order that may be relied on. */
+  async *appliedNodes(): AsyncGenerator<AppliedRow & { id: BlockId }> {
+    for await (const { row, value } of this.#rows.scan(this.#layout.appliedNodes)) {
+      yield { id: this.#layout.idOf(row), ...decodeApplied(row, value) }
+    }
+  }
+
+  /** Puts into a commit that a node is no longer applied. A block in a blockstore stays there. */
+  delete(id: BlockId, sequence: number, changes: ChangeSet): void {
+    changes.delete(this.#layout.applied(id))
+    changes.delete(this.#layout.log(sequence))
+  }
+
+  /** Forgets what is at hand of applied nodes: rows changed otherwise than by a commit of new ones. */
+  forget(): void {
+    this.#recent.clear()
+    this.#lessRecent.clear()
+  }
+
   /** The block of an applied node. */
   async block(id: BlockId): Promise<Uint8Array | undefined> {
     const applied = await this.applied(id)

@@ -19,11 +19,15 @@ export interface CurrentRow {
   otherCount: number
 }
 
+/** Whether this replica wrote a node or received it. */
+export type Origin = 'local' | 'remote'
+
 /** An applied node. */
 export interface AppliedRow {
   sequence: number
   priority: bigint
   dagName: string
+  origin: Origin
 }
 
 /** An entry of the log; without `bytes` where blocks live in a blockstore of their own. */
@@ -42,6 +46,12 @@ export interface PendingRow {
 export interface GapRow {
   sequence: number
   dagName: string
+}
+
+/** A DAG that is ignored. */
+export interface IgnoredRow {
+  /** Whether nothing of it is left. */
+  purged: boolean
 }
 
 /** A head, by the id of its node. */
@@ -80,6 +90,8 @@ const shared = new BinaryWriter()
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const ORIGINS: readonly Origin[] = ['local', 'remote']
 
 const BLOCK_ELSEWHERE = 0
 const BLOCK_INLINE = 1
@@ -135,16 +147,25 @@ export function decodeDagNames(row: string, bytes: Uint8Array): string[] {
   })
 }
 
-export function encodeApplied({ sequence, priority, dagName }: AppliedRow): Uint8Array {
-  return encode((writer) => writer.uint64(sequence).uint64(priority).raw(encoder.encode(dagName)))
+export function encodeApplied({ sequence, priority, dagName, origin }: AppliedRow): Uint8Array {
+  return encode((writer) => {
+    writer.uint64(sequence).uint64(priority).uint32(ORIGINS.indexOf(origin)).raw(encoder.encode(dagName))
+  })
 }
 
 export function decodeApplied(row: string, bytes: Uint8Array): AppliedRow {
   return decode(row, bytes, (reader) => ({
     sequence: reader.safeInteger(),
     priority: reader.uint64(),
+    origin: readOrigin(reader),
     dagName: decoder.decode(reader.rest())
   }))
+}
+
+function readOrigin(reader: WireReader): Origin {
+  const origin = ORIGINS[reader.safeInteger()]
+  if (origin === undefined) throw new TypeError('its origin is unknown')
+  return origin
 }
 
 export function encodeLog({ id, bytes }: LogRow): Uint8Array {
@@ -194,6 +215,14 @@ export function decodeFeatures(row: string, bytes: Uint8Array): number[] {
     while (!reader.done) features.push(reader.safeInteger())
     return features
   })
+}
+
+export function encodeIgnored({ purged }: IgnoredRow): Uint8Array {
+  return Uint8Array.of(purged ? 1 : 0)
+}
+
+export function decodeIgnored(row: string, bytes: Uint8Array): IgnoredRow {
+  return decode(row, bytes, (reader) => ({ purged: reader.safeInteger() === 1 }))
 }
 
 export function encodeState(state: StateRow): Uint8Array {

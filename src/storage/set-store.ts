@@ -7,6 +7,7 @@
  */
 import type { BlockId } from '../crdt/delta.ts'
 import { type KeyRowChanges, KeyVersions } from '../crdt/or-set.ts'
+import type { Version } from '../crdt/winner.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
@@ -34,6 +35,24 @@ export class SetStore {
     const row = this.#layout.current(key)
     const bytes = await this.#rows.get(row)
     return bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+  }
+
+  /** The version whose value the key has. */
+  async winner(key: string): Promise<Version | undefined> {
+    const row = this.#layout.current(key)
+    const bytes = await this.#rows.get(row)
+    return bytes === undefined ? undefined : decodeCurrent(row, bytes).winner
+  }
+
+  /** Every alive version of a key, in no order: the winner is among them. */
+  async *alive(key: string): AsyncGenerator<{ id: BlockId; priority: bigint }> {
+    const row = this.#layout.current(key)
+    const bytes = await this.#rows.get(row)
+    if (bytes === undefined) return
+    yield decodeCurrent(row, bytes).winner
+    for await (const { row, value } of this.#rows.scan(this.#layout.others(key))) {
+      yield { id: this.#layout.idOf(row), priority: decodePriority(row, value) }
+    }
   }
 
   /** Keys that start with a prefix, with their values. */

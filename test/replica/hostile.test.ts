@@ -139,7 +139,7 @@ describe('lies', () => {
     const { counters, nodes } = await bob.store.stats()
     expect({ nodes, dropped: counters.droppedHeads }).toEqual({ nodes: 2, dropped: 1 })
     expect(counters.oversizedBlocks).toBeGreaterThan(0)
-    expect(bob.lines.some((line) => line.includes('mallory') && line.includes('oversized'))).toBe(true)
+    expect(bob.lines.some((line) => line.includes('mallory') && line.includes('too-large'))).toBe(true)
   })
 })
 

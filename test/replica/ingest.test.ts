@@ -33,7 +33,8 @@ class Stage {
       state: ReplicaState.load(layout.state, undefined),
       limits: { ...defaultLimits, ...limits },
       counters: this.counters,
-      logger: Object.assign(() => {}, { error: () => {}, trace: () => {} }),
+      isIgnored: () => false,
+      refused: () => {},
       wake: () => {},
       want: (ids, _from, root) => {
         for (const id of ids) this.wanted.set(id, root || this.wanted.get(id) === true)
@@ -52,7 +53,7 @@ class Stage {
 
   /** Makes it look as if a node had been committed. */
   applied(id: string): void {
-    this.#log.adopt(id, { sequence: 1, priority: 1n, dagName: '' })
+    this.#log.adopt(id, { sequence: 1, priority: 1n, dagName: '', origin: 'remote' })
   }
 
   async receive(...blocks: Forged[]): Promise<void> {

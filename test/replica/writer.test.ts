@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { CommitFailedError, StoreFailedError } from '../../src/errors.ts'
 import { defaultLimits, type Limits } from '../../src/options.ts'
 import { newCounters, type ReplicaCounters } from '../../src/replica/counters.ts'
+import { IgnoredDags } from '../../src/replica/ignored-dags.ts'
 import { Ingest } from '../../src/replica/ingest.ts'
 import type { Committed } from '../../src/replica/merge.ts'
 import { ReplicaState } from '../../src/replica/state.ts'
@@ -91,7 +92,9 @@ function setUp(given: Partial<Limits> = {}, coalesce = true): Setup {
   const logger = Object.assign(() => {}, { error: () => {}, trace: () => {} })
   const queue = new WriteQueue(limits.writeQueueBytesMax, () => writer.wake())
   const ingest = new Ingest({
-    ...{ log, pendingStore, state, limits, counters, logger },
+    ...{ log, pendingStore, state, limits, counters },
+    isIgnored: () => false,
+    refused: () => {},
     wake: () => writer.wake(),
     want: () => {},
     arrived: () => false,
@@ -101,6 +104,7 @@ function setUp(given: Partial<Limits> = {}, coalesce = true): Setup {
   const writer: Writer = new Writer({
     ...{ stores, state, queue, ingest, limits, clock, counters, logger, coalesce },
     wanted: new WantedHeads(pendingStore),
+    ignored: new IgnoredDags(layout),
     random: () => 0.5,
     onCommitted: ({ origin, nodes }: Committed) => commits.push(`${origin} ${nodes.length}`)
   })

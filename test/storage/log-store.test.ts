@@ -29,7 +29,7 @@ async function logOf(
   const log = new LogStore(rows, layout, blocks)
   const changes = new ChangeSet()
   for (const [index, node] of nodes.entries()) {
-    log.write(node, { sequence: index + 1, priority: node.delta.priority, dagName: '' }, changes)
+    log.write(node, { sequence: index + 1, priority: node.delta.priority, dagName: '', origin: 'local' }, changes)
   }
   await log.putBlocks(nodes)
   await rows.write(changes.rows)
@@ -50,7 +50,7 @@ test('a node is found by its id and by its sequence number', async () => {
   const nodes = await Promise.all(range(1, 3).map((number) => newNode(number)))
   const { log } = await logOf(nodes)
   const [, second] = nodes
-  expect(await log.applied(second!.id)).toEqual({ sequence: 2, priority: 2n, dagName: '' })
+  expect(await log.applied(second!.id)).toEqual({ sequence: 2, priority: 2n, dagName: '', origin: 'local' })
   expect(await log.block(second!.id)).toEqual(second!.bytes)
   expect(await log.at(2)).toEqual({ sequence: 2, id: second!.id, bytes: second!.bytes })
   const other = await newNode(9)
@@ -134,9 +134,9 @@ test('a cache that forgets reads the row again', async () => {
   const rows = rowStoreOver(datastore, { durability: 'process' })
   const log = new LogStore(rows, layout)
   const node = await newNode(1)
-  log.adopt(node.id, { sequence: 1, priority: 1n, dagName: 'x' })
-  expect(log.recent(node.id)).toEqual({ sequence: 1, priority: 1n, dagName: 'x' })
+  log.adopt(node.id, { sequence: 1, priority: 1n, dagName: 'x', origin: 'remote' })
+  expect(log.recent(node.id)).toEqual({ sequence: 1, priority: 1n, dagName: 'x', origin: 'remote' })
   const ids = range(0, 255).flatMap((high) => range(0, 79).map((low) => blockIdOf(Uint8Array.of(high, low))))
-  for (const id of await Promise.all(ids)) log.adopt(id, { sequence: 2, priority: 2n, dagName: '' })
+  for (const id of await Promise.all(ids)) log.adopt(id, { sequence: 2, priority: 2n, dagName: '', origin: 'local' })
   expect(log.recent(node.id)).toBeUndefined()
 })

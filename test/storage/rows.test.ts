@@ -46,8 +46,8 @@ const CODECS: Codec[] = [
   {
     name: 'applied',
     values: [
-      { sequence: 1, priority: 1n, dagName: '' },
-      { sequence: Number.MAX_SAFE_INTEGER, priority: GREATEST, dagName: 'ü' }
+      { sequence: 1, priority: 1n, dagName: '', origin: 'local' },
+      { sequence: Number.MAX_SAFE_INTEGER, priority: GREATEST, dagName: 'ü', origin: 'remote' }
     ],
     encode: rows.encodeApplied,
     decode: rows.decodeApplied,

@@ -1,0 +1,134 @@
+/**
+ * The life of a store: started, stopped, started again, closed for good.
+ *
+ * Invariants: starts and stops follow each other in the order of their calls; nothing of the store can be used
+ * before `start` or after `stop`; `close` is final.
+ */
+import { ClosedError, NotStartedError } from './errors.ts'
+import { GuardedEventTarget } from './events.ts'
+import { replay } from './inspect/replay.ts'
+import { changeOf, type Hooks, Notifier } from './notifier.ts'
+import type { Limits } from './options.ts'
+import type { ReplicaListener } from './replica/listener.ts'
+import type { Logger } from './replica/ports.ts'
+import type { Replica } from './replica/replica.ts'
+import type { Stats } from './stats.ts'
+import { Watches } from './watch.ts'
+
+/** What the composition root gives to a store. */
+export interface StoreParts extends Hooks {
+  limits: Limits
+  logger: Logger
+  /** Starts a replica, or throws why it cannot. */
+  open(listener: ReplicaListener): Promise<OpenReplica>
+}
+
+/** A replica that runs, and how to end it. */
+export interface OpenReplica {
+  replica: Replica
+  stats(): Stats
+  /** Makes what is written so far survive a power loss, where the datastore can. */
+  flush(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** An open replica with those who watch it. */
+interface Running extends OpenReplica {
+  watches: Watches
+}
+
+/** The part of `CrdtDatastore` that starts and stops it; see there. */
+export abstract class StoreLifecycle extends GuardedEventTarget {
+  protected readonly parts: StoreParts
+  /** Exceptions that listeners and hooks threw. */
+  protected listenerErrors = 0
+  readonly #notifier: Notifier
+  #running: Running | undefined
+  #transition: Promise<void> = Promise.resolve()
+  #closed = false
+
+  constructor(parts: StoreParts) {
+    const onError = (error: unknown): void => {
+      this.listenerErrors += 1
+      parts.logger.error('an event listener failed - %e', error)
+    }
+    super(onError)
+    this.parts = parts
+    this.#notifier = new Notifier({
+      ...{ putHook: parts.putHook, deleteHook: parts.deleteHook, onError },
+      listenerCount: (type) => this.listenerCount(type),
+      dispatch: (type, detail) => void this.safeDispatchEvent(type, { detail }),
+      watches: () => this.#running?.watches
+    })
+  }
+
+  /** Whether the store can be used. */
+  isStarted(): boolean {
+    return this.#running !== undefined
+  }
+
+  /**
+   * Opens the store and joins the topic. Does nothing if it is started.
+   *
+   * @throws ClosedError, DatastoreLockedError, DatastoreOpenError, LayoutTooNewError, TopicMismatchError,
+   * NamespaceInUseError or CorruptRowError; the store is then not started, and may be started again.
+   */
+  async start(): Promise<void> {
+    await this.#queueTransition(async () => {
+      if (this.#closed) throw new ClosedError()
+      this.#running ??= await this.#open()
+    })
+  }
+
+  /**
+   * Leaves the topic and lets go of the datastore, promptly: the commit under way is finished, writes that wait are
+   * rejected with `ClosedError`, watches end, and nothing is left running. The datastore stays open: it is the
+   * caller's. Does nothing if the store is not started.
+   */
+  async stop(): Promise<void> {
+    await this.#queueTransition(async () => {
+      const running = this.#running
+      this.#running = undefined
+      running?.watches.stop()
+      await running?.stop()
+    })
+  }
+
+  /** `stop`, and for good. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.stop()
+  }
+
+  /** @throws NotStartedError, ClosedError or StoreFailedError if the store cannot be used now. */
+  protected get running(): Running {
+    if (this.#closed) throw new ClosedError()
+    if (this.#running === undefined) throw new NotStartedError()
+    this.#running.replica.assertUsable()
+    return this.#running
+  }
+
+  protected get replica(): Replica {
+    return this.running.replica
+  }
+
+  async #open(): Promise<Running> {
+    const open = await this.parts.open(this.#notifier)
+    const { log, sets, state } = open.replica
+    const source = {
+      async *replay(from: number, to: number, prefix: string) {
+        for await (const change of replay({ log, sets }, { from, to, prefix })) {
+          yield { ...changeOf(change), replayed: true as const }
+        }
+      }
+    }
+    const watches = new Watches(source, this.parts.limits.watchBufferBytesMax, state.committed.sequence)
+    return { ...open, watches }
+  }
+
+  async #queueTransition(transition: () => Promise<void>): Promise<void> {
+    const done = this.#transition.then(transition)
+    this.#transition = done.catch(() => {})
+    await done
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What peers last said of themselves, and whether it can be true.
+ *
+ * Two replicas that have the same heads, and lack nothing below them, have merged the same nodes and so must have
+ * the same digest. Where they do not, one of them is broken or lies: this is reported, and `verify` says whether it
+ * is this one.
+ *
+ * Invariants: peers remembered are bounded, the one that said nothing for the longest goes first; a peer's
+ * divergence is reported once in a while only, for it is no more than that peer's claim.
+ */
+import type { Limits } from '../options.ts'
+import type { Divergence } from './listener.ts'
+import type { Clock, HeadClaim, PeerClaim, PeerName, ReplicaSnapshot } from './ports.ts'
+
+export interface PeersInit {
+  limits: Limits
+  clock: Clock
+  snapshot(): ReplicaSnapshot
+  onDivergence(divergence: Divergence): void
+}
+
+/** What one peer said last. */
+export interface PeerSaid {
+  peer: PeerName
+  /** Whether it can be asked for what it has: it speaks the sync protocol and is connected. */
+  connected: boolean
+  /** What it said when it was greeted or asked last, and how many milliseconds ago. */
+  claim?: PeerClaim & { agoMs: number }
+  /** The heads of its last broadcast, and how many milliseconds ago that was. */
+  announced?: { heads: HeadClaim[]; agoMs: number }
+}
+
+interface Known {
+  connected: boolean
+  claim?: { claim: PeerClaim; at: number }
+  announced?: { heads: HeadClaim[]; at: number }
+  divergedAt?: number
+}
+
+export class Peers {
+  readonly #init: PeersInit
+  /** The one that spoke last is the last. */
+  readonly #peers = new Map<PeerName, Known>()
+
+  constructor(init: PeersInit) {
+    this.#init = init
+  }
+
+  /** A peer told what it has. @returns whether it was not connected before. */
+  claims(peer: PeerName, claim: PeerClaim): boolean {
+    const known = this.#touch(peer)
+    const isNew = !known.connected
+    known.connected = true
+    known.claim = { claim, at: this.#init.clock.now() }
+    this.#compare(peer, known, this.#init.snapshot())
+    return isNew
+  }
+
+  announced(peer: PeerName, heads: readonly HeadClaim[]): void {
+    const { clock, limits } = this.#init
+    const told = heads.slice(0, limits.helloHeadsMax).map(({ id, dagName }) => ({ id, dagName }))
+    this.#touch(peer).announced = { heads: told, at: clock.now() }
+  }
+
+  left(peer: PeerName): void {
+    const known = this.#peers.get(peer)
+    if (known !== undefined) known.connected = false
+  }
+
+  /** Compares with all that connected peers claimed: this replica has just caught up with somebody. */
+  compareAll(): void {
+    const snapshot = this.#init.snapshot()
+    for (const [peer, known] of this.#peers) if (known.connected) this.#compare(peer, known, snapshot)
+  }
+
+  /** The heads that connected peers claim to have. */
+  *claimed(): Generator<{ peer: PeerName; heads: HeadClaim[] }> {
+    for (const [peer, { connected, claim }] of this.#peers) {
+      if (connected && claim !== undefined) yield { peer, heads: claim.claim.heads }
+    }
+  }
+
+  /** Who spoke last comes first. */
+  list(): PeerSaid[] {
+    const now = this.#init.clock.now()
+    const said = Array.from(this.#peers, ([peer, { connected, claim, announced }]) => ({
+      peer,
+      connected,
+      ...(claim === undefined ? {} : { claim: { ...claim.claim, agoMs: now - claim.at } }),
+      ...(announced === undefined ? {} : { announced: { heads: announced.heads, agoMs: now - announced.at } })
+    }))
+    return said.reverse()
+  }
+
+  #touch(peer: PeerName): Known {
+    const known = this.#peers.get(peer) ?? { connected: false }
+    this.#peers.delete(peer)
+    const oldest = this.#peers.keys().next().value
+    if (oldest !== undefined && this.#peers.size >= this.#init.limits.peersMax) this.#peers.delete(oldest)
+    this.#peers.set(peer, known)
+    return known
+  }
+
+  #compare(peer: PeerName, known: Known, ours: ReplicaSnapshot): void {
+    const { clock, limits, onDivergence } = this.#init
+    const theirs = known.claim?.claim
+    if (theirs?.digest === undefined || !areComparable(ours, theirs)) return
+    if (equalBytes(ours.digest, theirs.digest)) return
+    const now = clock.now()
+    if (known.divergedAt !== undefined && now - known.divergedAt < limits.divergenceIntervalMs) return
+    known.divergedAt = now
+    onDivergence({ peer, ours: ours.digest, theirs: theirs.digest })
+  }
+}
+
+/** Whether two replicas have merged the same nodes, all of which had their effects. */
+function areComparable(ours: ReplicaSnapshot, theirs: PeerClaim): boolean {
+  if (!isWhole(ours) || !isWhole(theirs) || theirs.headsLeftOut) return false
+  if (ours.heads.length !== theirs.heads.length) return false
+  const heads = new Set(ours.heads.map(({ id }) => id))
+  return theirs.heads.every(({ id }) => heads.has(id))
+}
+
+function isWhole({ gaps, deferred, ignoredDags }: Omit<ReplicaSnapshot, 'digest'>): boolean {
+  return gaps === 0 && deferred === 0 && ignoredDags.length === 0
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,270 @@
+/**
+ * Dropping a DAG: its nodes, their blocks and what they did to the keys. What is left is what the other nodes make
+ * of the keys, as if those of this DAG had never come.
+ *
+ * The DAG is ignored from the first commit on. Its nodes then go some at a time, each commit whole in itself, so
+ * that a purge of any size takes bounded memory and one that was cut off is ended at the next start. Elements of
+ * other DAGs that only its tombstones removed come back; its elements that others removed stay removed if it is
+ * ever taken up again, because such tombstones are remembered.
+ *
+ * Invariants: runs in the single writer's turns; nothing of the DAG can be applied meanwhile.
+ */
+import { type DagNode, decodeNode } from '../codec/node.ts'
+import type { BlockId } from '../crdt/delta.ts'
+import { ChangeSet } from '../storage/commit.ts'
+import type { AppliedRow } from '../storage/rows.ts'
+import { BlockValues } from './block-values.ts'
+import { GapDraft } from './gap-draft.ts'
+import type { IgnoredDags } from './ignored-dags.ts'
+import { type KeyChange, KeyDraft } from './key-draft.ts'
+import type { Committed, MergeStores } from './merge.ts'
+import type { ReplicaState } from './state.ts'
+
+/** Nodes that one commit drops. */
+const NODES_MAX = 256
+
+export interface PurgeInit {
+  stores: MergeStores
+  state: ReplicaState
+  ignored: IgnoredDags
+  /** Runs a task when no commit is under way. */
+  exclusively<T>(task: () => Promise<T>): Promise<T>
+  onCommitted(committed: Committed): void
+}
+
+type PurgedNode = AppliedRow & { id: BlockId }
+
+/** Purges and resumptions, one after the other. */
+export class Purges {
+  readonly #init: PurgeInit
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(init: PurgeInit) {
+    this.#init = init
+  }
+
+  /** @returns how many nodes were dropped. */
+  async purge(dagName: string, signal?: AbortSignal): Promise<number> {
+    return await this.#afterOthers(async () => await this.#purge(dagName, signal))
+  }
+
+  /** Takes a DAG up again. @returns whether it was ignored. */
+  async resume(dagName: string): Promise<boolean> {
+    return await this.#afterOthers(async () => {
+      const { stores, ignored, exclusively } = this.#init
+      if (!ignored.has(dagName)) return false
+      // One that was cut off has to end first, or its rest would be neither there nor gone.
+      if (ignored.halfPurged().includes(dagName)) await this.#purge(dagName, undefined)
+      await exclusively(async () => {
+        const changes = new ChangeSet()
+        ignored.delete(dagName, changes)
+        await stores.committer.commit(changes)
+        ignored.adopt(dagName, undefined)
+      })
+      return true
+    })
+  }
+
+  /** Ends the purges that a crash or an abort cut off. */
+  async finish(): Promise<void> {
+    for (const dagName of this.#init.ignored.halfPurged()) await this.purge(dagName)
+  }
+
+  async #afterOthers<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#running.then(task)
+    this.#running = done.catch(() => {})
+    return await done
+  }
+
+  async #purge(dagName: string, signal: AbortSignal | undefined): Promise<number> {
+    const { stores, exclusively } = this.#init
+    await exclusively(async () => this.#begin(dagName))
+    let purged = 0
+    let nodes: PurgedNode[] = []
+    const flush = async (): Promise<void> => {
+      signal?.throwIfAborted()
+      if (nodes.length > 0) await exclusively(async () => this.#drop(dagName, nodes))
+      purged += nodes.length
+      nodes = []
+    }
+    for await (const node of stores.log.appliedNodes()) {
+      if (node.dagName !== dagName) continue
+      nodes.push(node)
+      if (nodes.length >= NODES_MAX) await flush()
+    }
+    await flush()
+    await this.#openGaps(signal)
+    await exclusively(async () => this.#end(dagName))
+    return purged
+  }
+
+  async #begin(dagName: string): Promise<void> {
+    const { ignored } = this.#init
+    const draft = new PurgeDraft(this.#init)
+    const row = { purged: false }
+    ignored.put(dagName, row, draft.rows)
+    draft.dropHeads(dagName)
+    const committed = await draft.commit()
+    ignored.adopt(dagName, row)
+    this.#init.onCommitted(committed)
+  }
+
+  async #drop(dagName: string, nodes: readonly PurgedNode[]): Promise<void> {
+    const draft = new PurgeDraft(this.#init)
+    await draft.drop(dagName, nodes)
+    this.#init.onCommitted(await draft.commit())
+  }
+
+  /** Nodes of other DAGs may link to what is gone. */
+  async #openGaps(signal: AbortSignal | undefined): Promise<void> {
+    const { stores, state, exclusively } = this.#init
+    const last = state.committed.sequence
+    const suspects: DagNode[] = []
+    const flush = async (): Promise<void> => {
+      signal?.throwIfAborted()
+      const nodes = suspects.splice(0)
+      if (nodes.length === 0) return
+      await exclusively(async () => {
+        const draft = new PurgeDraft(this.#init)
+        if (await draft.openGaps(nodes)) this.#init.onCommitted(await draft.commit())
+      })
+    }
+    for await (const { id, bytes } of stores.log.read(1, last)) {
+      const node = decodeNode(id, bytes)
+      const applied = await stores.log.appliedMany(node.links)
+      if (applied.includes(undefined)) suspects.push(node)
+      if (suspects.length >= NODES_MAX) await flush()
+    }
+    await flush()
+  }
+
+  async #end(dagName: string): Promise<void> {
+    const { ignored } = this.#init
+    const draft = new PurgeDraft(this.#init)
+    const row = { purged: true }
+    ignored.put(dagName, row, draft.rows)
+    await draft.commit()
+    ignored.adopt(dagName, row)
+  }
+}
+
+/** One commit that drops nodes: what `CommitDraft` is for nodes that come. */
+class PurgeDraft {
+  readonly rows = new ChangeSet()
+  readonly #init: PurgeInit
+  readonly #state
+  readonly #heads
+  readonly #keys: KeyDraft
+  readonly #gaps: GapDraft
+  readonly #values: BlockValues
+  #dropped = false
+
+  constructor(init: PurgeInit) {
+    this.#init = init
+    const { stores, state } = init
+    this.#state = state.stage()
+    this.#heads = stores.heads.stage()
+    this.#values = new BlockValues(stores.log, stores.layout)
+    this.#keys = new KeyDraft(stores.sets, this.#values, this.#state)
+    this.#gaps = new GapDraft(stores.gaps, false)
+  }
+
+  dropHeads(dagName: string): void {
+    this.#heads.drop(dagName)
+  }
+
+  async drop(dagName: string, purged: readonly PurgedNode[]): Promise<void> {
+    const { log, layout, rows } = this.#init.stores
+    this.#dropped = true
+    const deferred = await rows.getMany(purged.map(({ id }) => layout.deferredNode(id)))
+    const ran: DagNode[] = []
+    for (const [index, { id, sequence }] of purged.entries()) {
+      const bytes = (await log.at(sequence))?.bytes
+      const node = bytes === undefined ? undefined : decodeNode(id, bytes)
+      if (node !== undefined) await this.#closeGaps(node)
+      if (deferred[index] !== undefined) {
+        this.rows.delete(layout.deferredNode(id))
+        this.#state.row.deferred -= 1
+      } else if (node !== undefined) ran.push(node)
+      log.delete(id, sequence, this.rows)
+    }
+    await this.#undo(dagName, ran)
+  }
+
+  /** @returns whether any of these nodes has a link to a block that is not here, and no gap for it yet. */
+  async openGaps(nodes: readonly DagNode[]): Promise<boolean> {
+    const { log, layout, rows } = this.#init.stores
+    for (const { id: linkedBy, links, delta } of nodes) {
+      const applied = await log.appliedMany(links)
+      const missing = links.filter((_, index) => applied[index] === undefined)
+      const known = await rows.getMany(missing.map((link) => layout.gap(link, linkedBy)))
+      const row = await log.applied(linkedBy)
+      if (row === undefined) continue
+      for (const [index, link] of missing.entries()) {
+        if (known[index] !== undefined) continue
+        const gap = { missing: link, linkedBy, dagName: delta.dagName, sequence: row.sequence }
+        this.#gaps.open(gap, this.rows)
+      }
+    }
+    return this.#gaps.opened().length > 0
+  }
+
+  async commit(): Promise<Committed> {
+    const { stores, state } = this.#init
+    const changes: KeyChange[] = await this.#keys.settle(this.rows)
+    this.#state.row.gaps += this.#gaps.opened().length - this.#gaps.closed.length
+    const headsRemoved = stores.heads.find(this.#heads.removed.values())
+    const headsInState = stores.heads.write(this.#heads, this.rows)
+    this.rows.put(stores.layout.state, this.#state.encode(headsInState))
+    await stores.committer.commit(this.rows)
+    await this.#gaps.adopt()
+    state.adopt(this.#state)
+    stores.heads.adopt(this.#heads)
+    if (this.#dropped) stores.log.forget()
+    const { sequence } = this.#state.row
+    return {
+      ...{ origin: 'local', sequence, nodes: [], headsAdded: [], headsRemoved },
+      changes: changes.map((change) => ({ ...change, sequence })),
+      gapsOpened: this.#gaps.opened(),
+      gapsClosed: this.#gaps.closed
+    }
+  }
+
+  /** Who links over a gap is gone, and the gap with it. */
+  async #closeGaps({ id, links, delta }: DagNode): Promise<void> {
+    if (this.#init.state.committed.gaps === 0) return
+    const { layout, rows } = this.#init.stores
+    const known = await rows.getMany(links.map((link) => layout.gap(link, id)))
+    for (const [index, missing] of links.entries()) {
+      if (known[index] === undefined) continue
+      const gap = { missing, linkedBy: id, dagName: delta.dagName, sequence: 0 }
+      this.#gaps.forget(gap, this.rows)
+    }
+  }
+
+  async #undo(dagName: string, nodes: readonly DagNode[]): Promise<void> {
+    const keys = new Set<string>()
+    for (const { delta } of nodes) {
+      for (const { key } of [...delta.elements, ...delta.tombstones]) keys.add(key)
+    }
+    await this.#keys.load(keys, keys)
+    await this.#keys.loadTombstones(nodes.flatMap(({ delta }) => delta.tombstones))
+    for (const { id, delta } of nodes) {
+      for (const { key } of delta.elements) this.#keys.touch(key, id).forget(id)
+      for (const tombstone of delta.tombstones) {
+        const versions = this.#keys.touch(tombstone.key, id)
+        if (versions.forgetTombstone(tombstone.id, dagName)) await this.#revive(tombstone, dagName)
+      }
+    }
+  }
+
+  /** An element of another DAG that nothing removes any more. */
+  async #revive({ key, id }: { key: string; id: BlockId }, dagName: string): Promise<void> {
+    const { log, layout, rows } = this.#init.stores
+    const applied = await log.applied(id)
+    if (applied === undefined || applied.dagName === dagName) return
+    const [deferred] = await rows.getMany([layout.deferredNode(id)])
+    const value = deferred === undefined ? await this.#values.find(id, key) : undefined
+    if (value !== undefined) this.#keys.versions(key).add(id, applied.priority, value, applied.dagName)
+  }
+}
