@@ -11,7 +11,7 @@ import { CrdtDatastore } from './datastore.ts'
 import { InvalidOptionError, NamespaceInUseError } from './errors.ts'
 import { gossipsubBroadcaster } from './libp2p/gossipsub-broadcaster.ts'
 import { syncExchange } from './libp2p/sync/exchange.ts'
-import { systemClock } from './libp2p/system-clock.ts'
+import { attendedClock, systemClock } from './libp2p/system-clock.ts'
 import type { Libp2pLike } from './libp2p/types.ts'
 import type { OpenReplica } from './lifecycle.ts'
 import { LIMITS, type LimitName, type Limits, resolveLimits } from './options.ts'
@@ -28,6 +28,7 @@ import type {
 import { Replica } from './replica/replica.ts'
 import { type NetworkStats, statsOf } from './stats.ts'
 import { Layout } from './storage/keys.ts'
+import type { BlockSource } from './storage/log-store.ts'
 import { type Durability, ensureReadable, type RowStore, rowStoreOver } from './storage/row-store.ts'
 
 /** Options of `createCrdtDatastore`. Beside these, every limit of `LIMITS` can be given under its name. */
@@ -147,12 +148,27 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
   const log = logger?.forComponent('datastore-crdt') ?? silent
   const rows = rowStoreOver(datastore, { atomicBatch, durability })
   const { putHook, deleteHook } = init
+  const layout = new Layout(namespace)
+  const blocks = init.blockstore === undefined ? undefined : blockSourceOver(init.blockstore)
   const store = new CrdtDatastore({
     ...{ limits, logger: log, putHook, deleteHook },
+    checkContext: (signal) => {
+      const { clock = attendedClock, topic } = init
+      return { rows, layout, blocks, limits, clock, signal, topic }
+    },
+    whileStopped: async (task) => {
+      const release = claimNamespace(datastore, namespace)
+      try {
+        await ensureReadable(datastore, rows, layout.meta)
+        return await task()
+      } finally {
+        release()
+      }
+    },
     open: async (listener) => {
       const release = claimNamespace(datastore, namespace)
       try {
-        return await openReplica(init, { rows, limits, log, namespace, listener, release })
+        return await openReplica(init, { rows, layout, blocks, limits, log, listener, release })
       } catch (error) {
         release()
         throw error
@@ -166,22 +182,21 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
 interface OpenInit {
   rows: RowStore
   limits: Limits
+  layout: Layout
+  blocks: BlockSource | undefined
   log: Logger
-  namespace: string
   listener: ReplicaListener
   release(): void
 }
 
 async function openReplica(init: CrdtDatastoreInit, open: OpenInit): Promise<OpenReplica> {
-  const { rows, limits, log, namespace, listener, release } = open
-  const { datastore, blockstore, coalesce = true, clock = systemClock, random = Math.random, topic } = init
-  const layout = new Layout(namespace)
+  const { rows, layout, blocks, limits, log, listener, release } = open
+  const { datastore, coalesce = true, clock = systemClock, random = Math.random, topic } = init
   await ensureReadable(datastore, rows, layout.meta)
   const { broadcaster, exchange, stats } = networkOf(init, limits, clock, random)
   const replica = await Replica.start({
     ...{ rows, layout, limits, topic, coalesce, clock, random, listener, broadcaster, exchange },
-    blocks: blockstore === undefined ? undefined : blockSourceOver(blockstore),
-    logger: log
+    ...{ blocks, logger: log }
   })
   return {
     replica,

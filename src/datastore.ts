@@ -15,13 +15,14 @@ import { checkedDagName, checkedDelete, checkedForeignKey, checkedPut } from './
 import type { Change, Head } from './events.ts'
 import { explain } from './inspect/explain.ts'
 import { history } from './inspect/history.ts'
-import { rankedVersions } from './inspect/versions.ts'
+import { rankedVersions, readerOf } from './inspect/versions.ts'
 import { StoreLifecycle } from './lifecycle.ts'
 import { headOf, hexOf } from './notifier.ts'
 import { type PeerState, peerStates } from './peer-states.ts'
 import { applyQuery } from './query.ts'
 import type { Stats } from './stats.ts'
 import { StoreDag } from './store-dag.ts'
+import type { CheckReport, RepairOptions, VerifyOptions } from './verification.ts'
 import {
   EXPLAINED_VERSIONS,
   type ExplainOptions,
@@ -160,7 +161,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * cut as interface-datastore has it. The order is not defined unless it is asked for.
    */
   async *query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
-    const { sets } = this.replica
+    const { sets } = this.replica.stores
     const pairs = map(sets.entries(query.prefix ?? ''), ({ key, value }) => ({
       key: new Key(key, false),
       value
@@ -170,7 +171,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
 
   /** The same for keys alone. Values are not read. */
   async *queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
-    const { sets } = this.replica
+    const { sets } = this.replica.stores
     const keys = map(sets.keys(query.prefix ?? ''), (key) => new Key(key, false))
     yield* untilAbortedEach(applyQuery(keys, query), options?.signal)
   }
@@ -231,7 +232,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
 
   /** Every alive version of a key, the winner first: what `get` gives, and what writes at the same time left. */
   async *getAll(key: Key, options?: AbortOptions): AsyncGenerator<KeyVersion> {
-    const versions = rankedVersions(this.replica.reader(), checkedForeignKey(key.toString()))
+    const versions = rankedVersions(readerOf(this.replica.stores), checkedForeignKey(key.toString()))
     yield* untilAbortedEach(map(versions, versionOf), options?.signal)
   }
 
@@ -242,19 +243,37 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
   async *history(key: Key, options: HistoryOptions = {}): AsyncGenerator<HistoryEntry> {
     const { replica } = this
     const { limit = Number.POSITIVE_INFINITY, before = replica.state.committed.sequence + 1 } = options
-    const nodes = history(replica.reader(), checkedForeignKey(key.toString()), before)
+    const nodes = history(readerOf(replica.stores), checkedForeignKey(key.toString()), before)
     yield* untilAbortedEach(applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
   }
 
   /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. */
   async explain(key: Key, options: ExplainOptions = {}): Promise<Explanation> {
     const canonical = checkedForeignKey(key.toString())
-    const explained = explain(this.replica.reader(), canonical, options.limit ?? EXPLAINED_VERSIONS)
+    const explained = explain(readerOf(this.replica.stores), canonical, options.limit ?? EXPLAINED_VERSIONS)
     return explanationOf(canonical, await untilAborted(explained, options.signal))
   }
 
+  /**
+   * Derives the state anew from the DAG, and names every row that differs: damage of the disk, or a defect. Takes
+   * about as long as a peer's catch-up, and about as much disk again as keys and indexes take, while it runs; memory
+   * is bounded, and reads and writes go on. Works on a stopped store too, also on one that `start` refuses.
+   */
+  async verify(options: VerifyOptions = {}): Promise<CheckReport> {
+    return await this.check(false, options)
+  }
+
+  /**
+   * `verify`, and makes every row what the DAG says. Lost blocks are fetched from peers; as long as one is lost
+   * nothing else is touched, since what only it says would be thrown away (see `forgetLostBlocks`). A store that
+   * `start` refuses is repaired stopped: make it with `start: false`.
+   */
+  async repair(options: RepairOptions = {}): Promise<CheckReport> {
+    return await this.check(options.dryRun !== true, options)
+  }
+
   async #value(key: Key, options: AbortOptions | undefined): Promise<Uint8Array | undefined> {
-    const { sets } = this.replica
+    const { sets } = this.replica.stores
     const canonical = checkedForeignKey(key.toString())
     options?.signal?.throwIfAborted()
     return await untilAborted(sets.value(canonical), options?.signal)

@@ -186,7 +186,10 @@ export class CorruptRowError extends Error {
   override name = 'CorruptRowError'
 
   constructor(row: string, reason: string) {
-    super(`Row ${quote(row)} of the store is damaged: ${reason}`)
+    super(
+      `Row ${quote(row)} of the store is damaged: ${reason}; ` +
+        'repair() mends it, on a store that is made with start: false where it cannot be started'
+    )
   }
 }
 

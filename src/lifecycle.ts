@@ -4,6 +4,7 @@
  * Invariants: starts and stops follow each other in the order of their calls; nothing of the store can be used
  * before `start` or after `stop`; `close` is final.
  */
+import { type CheckContext, runningStore, stoppedStore } from './check/checked-store.ts'
 import { ClosedError, NotStartedError } from './errors.ts'
 import { GuardedEventTarget } from './events.ts'
 import { replay } from './inspect/replay.ts'
@@ -13,6 +14,7 @@ import type { ReplicaListener } from './replica/listener.ts'
 import type { Logger } from './replica/ports.ts'
 import type { Replica } from './replica/replica.ts'
 import type { Stats } from './stats.ts'
+import { type CheckReport, type RepairOptions, runCheck } from './verification.ts'
 import { Watches } from './watch.ts'
 
 /** What the composition root gives to a store. */
@@ -21,6 +23,10 @@ export interface StoreParts extends Hooks {
   logger: Logger
   /** Starts a replica, or throws why it cannot. */
   open(listener: ReplicaListener): Promise<OpenReplica>
+  /** The store's rows, for a check. */
+  checkContext(signal: AbortSignal | undefined): CheckContext & { topic: string | undefined }
+  /** Runs a task while nobody else may use the rows, of a store that is not started. */
+  whileStopped<T>(task: () => Promise<T>): Promise<T>
 }
 
 /** A replica that runs, and how to end it. */
@@ -44,7 +50,8 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
   protected listenerErrors = 0
   readonly #notifier: Notifier
   #running: Running | undefined
-  #transition: Promise<void> = Promise.resolve()
+  #transition: Promise<unknown> = Promise.resolve()
+  #checking: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(parts: StoreParts) {
@@ -108,16 +115,36 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
     return this.#running
   }
 
+  /** One check after the other; a store that is not started cannot be started meanwhile. */
+  protected async check(mend: boolean, options: RepairOptions): Promise<CheckReport> {
+    options.signal?.throwIfAborted()
+    const done = this.#checking.then(async () => {
+      if (this.#closed) throw new ClosedError()
+      const { topic, ...context } = this.parts.checkContext(options.signal)
+      if (this.#running !== undefined) {
+        return await runCheck({ store: runningStore(this.replica, context), topic, mend, options })
+      }
+      return await this.#queueTransition(
+        async () =>
+          await this.parts.whileStopped(
+            async () => await runCheck({ store: await stoppedStore(context), topic, mend, options })
+          )
+      )
+    })
+    this.#checking = done.catch(() => {})
+    return await done
+  }
+
   protected get replica(): Replica {
     return this.running.replica
   }
 
   async #open(): Promise<Running> {
     const open = await this.parts.open(this.#notifier)
-    const { log, sets, state } = open.replica
+    const { stores, state } = open.replica
     const source = {
       async *replay(from: number, to: number, prefix: string) {
-        for await (const change of replay({ log, sets }, { from, to, prefix })) {
+        for await (const change of replay(stores, { from, to, prefix })) {
           yield { ...changeOf(change), replayed: true as const }
         }
       }
@@ -126,9 +153,9 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
     return { ...open, watches }
   }
 
-  async #queueTransition(transition: () => Promise<void>): Promise<void> {
+  async #queueTransition<T>(transition: () => Promise<T>): Promise<T> {
     const done = this.#transition.then(transition)
     this.#transition = done.catch(() => {})
-    await done
+    return await done
   }
 }

@@ -89,7 +89,7 @@ export class StoreDag {
    * @throws InvalidCidError if the CID cannot name a node.
    */
   async isApplied(cid: CID, options?: AbortOptions): Promise<boolean> {
-    const { log } = this.#options.replica()
+    const { log } = this.#options.replica().stores
     const row = await untilAborted(log.applied(idOf(cid)), options?.signal)
     return row !== undefined
   }
@@ -142,7 +142,7 @@ export class StoreDag {
   #walk(from: FromOptions['from'], signal: AbortSignal | undefined): AsyncGenerator<TraversedNode> {
     const replica = this.#options.replica()
     const ids = from === undefined ? replica.heads().map(({ id }) => id) : Array.from(cidsOf(from), idOf)
-    return untilAbortedEach(traverse(replica.log, ids), signal)
+    return untilAbortedEach(traverse(replica.stores.log, ids), signal)
   }
 }
 

@@ -9,6 +9,7 @@
  * live nothing is left out; a watch that ended, in whatever way, is forgotten.
  */
 import type { AbortOptions } from 'abort-error'
+import { untilAbortedEach } from './abort.ts'
 import { InvalidOptionError } from './errors.ts'
 import type { Change } from './events.ts'
 
@@ -78,62 +79,67 @@ export class Watches {
   /** Ends every watch once it has handed over what waits. */
   stop(): void {
     for (const watch of this.#watches) watch.end()
-    this.#watches.clear()
   }
 
   /** Begins at once, not with the first call of `next`. */
   open(options: WatchOptions): AsyncGenerator<Change> {
-    const { signal } = options
-    signal?.throwIfAborted()
-    const watch = new Watch(this.#source, options, this.#bufferBytesMax, this.#sequence)
-    const end = (): void => {
-      this.#watches.delete(watch)
-      signal?.removeEventListener('abort', onAbort)
-    }
-    const onAbort = (): void => {
-      end()
-      watch.fail(signal?.reason)
-    }
+    options.signal?.throwIfAborted()
+    const watch: Watch = new Watch({
+      ...{ source: this.#source, options, bufferBytesMax: this.#bufferBytesMax, sequence: this.#sequence },
+      onEnd: () => this.#watches.delete(watch)
+    })
     this.#watches.add(watch)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const changes = watch.changes()
-    const { return: leave } = changes
-    // A generator that was never begun runs no `finally`.
-    changes.return = async (value) => {
-      end()
-      watch.end()
-      return await leave.call(changes, value)
-    }
-    return changes
+    return watch.open()
   }
 }
 
+interface WatchInit {
+  source: WatchSource
+  options: WatchOptions
+  bufferBytesMax: number
+  /** Of the newest commit. */
+  sequence: number
+  onEnd(): void
+}
+
 class Watch {
-  readonly #source: WatchSource
-  readonly #prefix: string
-  readonly #origin: WatchOptions['origin']
-  readonly #bufferBytesMax: number
+  readonly #init: WatchInit
+  /** Aborted when it ends, so that no reading of the log holds that up. */
+  readonly #end = new AbortController()
   #buffer: Change[] = []
+  /** Of what is in the buffer and what was taken out of it to be handed over. */
   #bytes = 0
+  #bytesTaken = 0
   /** Everything up to this sequence number was handed over. */
   #delivered: number
   /** The newest commit that is handed over or in the buffer. */
   #buffered: number
   /** Whether there is more than the buffer has. */
   #lags: boolean
-  #ended = false
-  #failure: { reason: unknown } | undefined
   #wake: (() => void) | undefined
 
-  constructor(source: WatchSource, options: WatchOptions, bufferBytesMax: number, sequence: number) {
-    const { prefix = '', origin, since } = options
-    this.#source = source
-    this.#prefix = prefix
-    this.#origin = origin
-    this.#bufferBytesMax = bufferBytesMax
-    this.#delivered = since ?? sequence
+  constructor(init: WatchInit) {
+    const { options, sequence } = init
+    this.#init = init
+    this.#delivered = options.since ?? sequence
     this.#buffered = sequence
-    this.#lags = since !== undefined && since < sequence
+    this.#lags = this.#delivered < sequence
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  open(): AsyncGenerator<Change> {
+    const changes = this.#changes()
+    const { return: leave, throw: fail } = changes
+    // A generator that was never begun runs no `finally`, and one that waits would be left only after its wait.
+    changes.return = async (value) => {
+      this.end()
+      return await leave.call(changes, value)
+    }
+    changes.throw = async (error) => {
+      this.end()
+      return await fail.call(changes, error)
+    }
+    return changes
   }
 
   push(changes: readonly Change[], sequence: number): void {
@@ -145,60 +151,81 @@ class Watch {
         this.#buffer.push(change)
         this.#bytes += bytesOf(change)
       }
-      if (this.#bytes > this.#bufferBytesMax) this.#lag()
+      if (this.#bytes > this.#init.bufferBytesMax) this.#lag()
     }
     this.#wake?.()
   }
 
+  /** Takes nothing more. What waits in the buffer is still handed over, unless it is aborted. */
   end(): void {
-    this.#ended = true
+    if (this.#hasEnded) return
+    this.#end.abort()
+    this.#init.options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#init.onEnd()
     this.#wake?.()
   }
 
-  fail(reason: unknown): void {
-    this.#failure = { reason }
-    this.end()
+  readonly #onAbort = (): void => this.end()
+
+  get #hasEnded(): boolean {
+    return this.#end.signal.aborted
   }
 
-  async *changes(): AsyncGenerator<Change> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure.reason
-      if (this.#lags && !this.#ended) yield* this.#replay()
-      else if (this.#buffer.length > 0) yield* this.#drain()
-      else if (this.#ended) return
-      else await this.#more()
+  async *#changes(): AsyncGenerator<Change> {
+    const { signal } = this.#init.options
+    try {
+      for (;;) {
+        signal?.throwIfAborted()
+        if (this.#lags && !this.#hasEnded) yield* this.#replay()
+        else if (this.#buffer.length > 0) yield* this.#drain()
+        else if (this.#hasEnded) return
+        else await this.#more()
+      }
+    } finally {
+      this.end()
     }
   }
 
   #matches({ key, origin }: Change): boolean {
-    return (this.#origin === undefined || origin === this.#origin) && key.toString().startsWith(this.#prefix)
+    const { prefix = '', origin: wanted } = this.#init.options
+    return (wanted === undefined || origin === wanted) && key.toString().startsWith(prefix)
   }
 
   #lag(): void {
     this.#buffer = []
-    this.#bytes = 0
+    this.#bytes = this.#bytesTaken
     this.#lags = true
   }
 
   async *#replay(): AsyncGenerator<Change> {
+    const { source, options } = this.#init
     const to = this.#buffered
     // From here on the buffer takes what is committed.
     this.#lags = false
-    for await (const change of this.#source.replay(this.#delivered + 1, to, this.#prefix)) {
-      if (this.#failure !== undefined || this.#ended) return
-      this.#delivered = change.sequence - 1
-      if (this.#matches(change)) yield change
+    try {
+      const changes = source.replay(this.#delivered + 1, to, options.prefix ?? '')
+      for await (const change of untilAbortedEach(changes, this.#end.signal)) {
+        this.#delivered = change.sequence - 1
+        if (this.#matches(change)) yield change
+      }
+      this.#delivered = to
+    } catch (error) {
+      if (!this.#hasEnded) throw error
+      // What came after the part that was not replayed must not follow the part that was.
+      this.#lag()
     }
-    this.#delivered = to
   }
 
   async *#drain(): AsyncGenerator<Change> {
     const changes = this.#buffer
     const to = this.#buffered
     this.#buffer = []
+    this.#bytesTaken = this.#bytes
     for (const change of changes) {
-      if (this.#failure !== undefined) return
-      this.#bytes -= bytesOf(change)
+      if (this.#init.options.signal?.aborted) return
+      const bytes = bytesOf(change)
+      this.#bytesTaken -= bytes
+      this.#bytes -= bytes
       this.#delivered = Math.max(this.#delivered, change.sequence - 1)
       yield change
     }

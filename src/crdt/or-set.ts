@@ -4,8 +4,8 @@
  *
  * Invariants: an element (key, id) is alive unless a tombstone for exactly that pair was merged, before or
  * after it; the winner is held with its value, every other alive version as (id, priority) only; a tombstone is
- * remembered while the block it names has not run, and for ever where the two are of different DAGs, so that
- * dropping one DAG and taking it up again is right.
+ * remembered while the block it names has not run, and for ever where the two are of different DAGs, then together
+ * with those of the block's own DAG, so that dropping one DAG and taking it up again is right.
  */
 import type { BlockId } from './delta.ts'
 import { pickWinner, type Version } from './winner.ts'
@@ -92,16 +92,27 @@ export class KeyVersions {
     return [...this.#alive].filter(([, alive]) => alive.priority >= priority).map(([id]) => id)
   }
 
+  isAlive(id: BlockId): boolean {
+    return this.#alive.has(id)
+  }
+
+  isTombstoneRemembered(id: BlockId): boolean {
+    return this.#tombstones.has(id)
+  }
+
   /**
    * Merges a tombstone of a node of `dagName`.
    *
    * @param targetDagName - the DAG of the block that is named, if that block has run; otherwise undefined.
    */
   remove(id: BlockId, dagName: string, targetDagName: string | undefined): void {
-    if (this.#alive.delete(id)) {
-      if (!this.#cameAlive.delete(id)) this.#ceased.add(id)
-    }
-    if (targetDagName === dagName) return
+    this.forget(id)
+    if (targetDagName === dagName && !this.#tombstones.has(id)) return
+    this.rememberTombstone(id, dagName)
+  }
+
+  /** Remembers a tombstone of a node of `dagName` for an element that is not alive. */
+  rememberTombstone(id: BlockId, dagName: string): void {
     const remembered = this.#tombstones.get(id) ?? new Set()
     if (remembered.has(dagName)) return
     remembered.add(dagName)
@@ -113,9 +124,8 @@ export class KeyVersions {
   add(id: BlockId, priority: bigint, value: Uint8Array, dagName: string): void {
     const remembered = this.#tombstones.get(id)
     if (remembered !== undefined) {
-      // The block has now run, so its own DAG's tombstone has nothing left to wait for.
-      if (remembered.delete(dagName)) this.#tombstonesTouched.add(id)
-      if (remembered.size === 0) this.#tombstones.delete(id)
+      // The block has now run, so a tombstone of its own DAG has nothing left to wait for.
+      this.#dropIfOnly(id, remembered, dagName)
       return
     }
     if (this.#alive.has(id)) return
@@ -131,15 +141,23 @@ export class KeyVersions {
   /**
    * A tombstone of a node of `dagName` is no longer merged.
    *
+   * @param targetDagName - the DAG of the block that is named, if that has run and has the key.
    * @returns whether nothing else keeps the element removed, so that it comes alive again if its block has run.
    */
-  forgetTombstone(id: BlockId, dagName: string): boolean {
+  forgetTombstone(id: BlockId, dagName: string, targetDagName: string | undefined): boolean {
     const remembered = this.#tombstones.get(id)
     if (remembered === undefined || !remembered.delete(dagName)) return false
     this.#tombstonesTouched.add(id)
+    if (targetDagName !== undefined) this.#dropIfOnly(id, remembered, targetDagName)
     if (remembered.size > 0) return false
+    return this.#tombstones.delete(id)
+  }
+
+  /** The tombstones of the block's own DAG need no memory once it has run, unless another DAG removes it too. */
+  #dropIfOnly(id: BlockId, remembered: ReadonlySet<string>, dagName: string): void {
+    if (remembered.size !== 1 || !remembered.has(dagName)) return
     this.#tombstones.delete(id)
-    return true
+    this.#tombstonesTouched.add(id)
   }
 
   /**

@@ -62,7 +62,7 @@ export async function* traverse(
       const { applied, gaps } = await findLinks(log, node?.links ?? decodeDagPb(bytes)?.links ?? [])
       for (const [link, row] of applied) {
         if (row < sequence) frontier.add({ id: link, sequence: row, met })
-        else if (!met && !roots.has(link)) next.set(link, row)
+        else if (!met) next.set(link, row)
       }
       if (node !== undefined) yield { ...node, sequence, gaps }
     }

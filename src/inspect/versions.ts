@@ -6,7 +6,8 @@
  */
 import type { BlockId } from '../crdt/delta.ts'
 import { compareVersions, type Version } from '../crdt/winner.ts'
-import type { BlockValues } from '../replica/block-values.ts'
+import { BlockValues } from '../replica/block-values.ts'
+import type { Layout } from '../storage/keys.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { AppliedRow } from '../storage/rows.ts'
 import type { SetStore } from '../storage/set-store.ts'
@@ -16,6 +17,10 @@ export interface Reader {
   log: LogStore
   sets: SetStore
   values: BlockValues
+}
+
+export function readerOf({ log, sets, layout }: { log: LogStore; sets: SetStore; layout: Layout }): Reader {
+  return { log, sets, values: new BlockValues(log, layout) }
 }
 
 /** A version and the node that made it. */

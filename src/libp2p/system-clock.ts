@@ -16,3 +16,9 @@ export const systemClock: Clock = {
     clearTimeout(timer as ReturnType<typeof setTimeout>)
   }
 }
+
+/** Real time for work that somebody waits for: a process must not end in the middle of it. */
+export const attendedClock: Clock = {
+  ...systemClock,
+  setTimeout: (callback, ms) => setTimeout(callback, ms)
+}

@@ -8,7 +8,7 @@
  * a node that was applied is never applied again.
  */
 import type { DagNode } from '../codec/node.ts'
-import type { BlockId } from '../crdt/delta.ts'
+import type { BlockId, Tombstone } from '../crdt/delta.ts'
 import type { KeyVersions } from '../crdt/or-set.ts'
 import { ChangeSet, type Committer } from '../storage/commit.ts'
 import type { GapStore } from '../storage/gap-store.ts'
@@ -60,6 +60,7 @@ export class CommitDraft {
   readonly #knownFeatures: ReadonlySet<number>
   readonly #state: StagedState
   readonly #heads: StagedHeads
+  readonly #values: BlockValues
   readonly #keys: KeyDraft
   readonly #gaps: GapDraft
   readonly #nodes: DagNode[] = []
@@ -72,7 +73,8 @@ export class CommitDraft {
     this.#knownFeatures = knownFeatures
     this.#state = state.stage()
     this.#heads = stores.heads.stage()
-    this.#keys = new KeyDraft(stores.sets, new BlockValues(stores.log, stores.layout), this.#state)
+    this.#values = new BlockValues(stores.log, stores.layout)
+    this.#keys = new KeyDraft(stores.sets, this.#values, this.#state)
     this.#gaps = new GapDraft(stores.gaps, state.committed.gaps > 0)
   }
 
@@ -96,16 +98,20 @@ export class CommitDraft {
     return this.#keys.versions(key)
   }
 
-  /** Applies nodes, none of which was applied before, ancestors first but for gaps. */
-  async apply(nodes: readonly DagNode[]): Promise<void> {
+  /**
+   * Applies nodes, none of which was applied before, ancestors first but for gaps.
+   *
+   * @param sequences - the numbers that they have already, where the state is derived anew.
+   */
+  async apply(nodes: readonly DagNode[], sequences?: readonly number[]): Promise<void> {
     await this.#loadFor(nodes)
-    for (const node of nodes) await this.#applyNode(node)
+    for (const [index, node] of nodes.entries()) await this.#applyNode(node, sequences?.[index])
   }
 
   /** Runs the effects of a node that was applied earlier and deferred, now that its features are known. */
   async runDeferred(node: DagNode): Promise<void> {
     await this.#loadFor([node])
-    this.#runEffects(node)
+    await this.#runEffects(node)
     this.rows.delete(this.#stores.layout.deferredNode(node.id))
     this.#state.row.deferred -= 1
   }
@@ -166,14 +172,14 @@ export class CommitDraft {
     }
   }
 
-  async #applyNode(node: DagNode): Promise<void> {
+  async #applyNode(node: DagNode, known: number | undefined): Promise<void> {
     const { id, delta, links } = node
     const { priority, dagName } = delta
-    const sequence = this.#state.nextSequence()
+    const sequence = this.#state.nextSequence(known)
     const ran = delta.requires.every((feature) => this.#knownFeatures.has(feature))
     this.#nodes.push(node)
     this.#applied.set(id, { sequence, priority, dagName, origin: this.#origin, ran })
-    if (ran) this.#runEffects(node)
+    if (ran) await this.#runEffects(node)
     else {
       this.rows.put(this.#stores.layout.deferredNode(id), encodeFeatures(delta.requires))
       this.#state.row.deferred += 1
@@ -186,16 +192,38 @@ export class CommitDraft {
     if (doubtful.length > 0) await this.#openGaps(node, doubtful, sequence)
   }
 
-  #runEffects({ id, delta }: DagNode): void {
+  async #runEffects({ id, delta }: DagNode): Promise<void> {
     const { priority, dagName } = delta
     for (const tombstone of delta.tombstones) {
-      const target = this.#applied.get(tombstone.id)
-      const targetDagName = target?.ran === true ? target.dagName : undefined
-      this.#keys.touch(tombstone.key, id).remove(tombstone.id, dagName, targetDagName)
+      await this.#remove(this.#keys.touch(tombstone.key, id), tombstone, dagName)
     }
     for (const { key, value } of delta.elements) {
       this.#keys.touch(key, id).add(id, priority, value, dagName)
     }
+  }
+
+  async #remove(versions: KeyVersions, tombstone: Tombstone, dagName: string): Promise<void> {
+    const { id } = tombstone
+    const target = this.#applied.get(id)
+    const targetDagName = target?.ran === true ? target.dagName : undefined
+    if (targetDagName !== undefined && !versions.isAlive(id)) {
+      const isSameDag = targetDagName === dagName
+      // As long as one DAG alone removes an element, there is nothing to tell apart.
+      if (isSameDag === versions.isTombstoneRemembered(id)) {
+        const hasKey = await this.#hasKey(tombstone)
+        if (isSameDag && !hasKey) return
+        // It was its own DAG that removed it, and it has to stay removed if this node's DAG is purged.
+        if (!isSameDag && hasKey) versions.rememberTombstone(id, targetDagName)
+      }
+    }
+    versions.remove(id, dagName, targetDagName)
+  }
+
+  /** Whether an applied block gives a key a value. */
+  async #hasKey({ key, id }: Tombstone): Promise<boolean> {
+    const node = this.#nodes.find((one) => one.id === id)
+    if (node !== undefined) return node.delta.elements.some((element) => element.key === key)
+    return (await this.#values.find(id, key)) !== undefined
   }
 
   async #openGaps(node: DagNode, links: readonly BlockId[], sequence: number): Promise<void> {

@@ -10,7 +10,7 @@
  * Invariants: runs in the single writer's turns; nothing of the DAG can be applied meanwhile.
  */
 import { type DagNode, decodeNode } from '../codec/node.ts'
-import type { BlockId } from '../crdt/delta.ts'
+import type { BlockId, Tombstone } from '../crdt/delta.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import type { AppliedRow } from '../storage/rows.ts'
 import { BlockValues } from './block-values.ts'
@@ -253,18 +253,24 @@ class PurgeDraft {
       for (const { key } of delta.elements) this.#keys.touch(key, id).forget(id)
       for (const tombstone of delta.tombstones) {
         const versions = this.#keys.touch(tombstone.key, id)
-        if (versions.forgetTombstone(tombstone.id, dagName)) await this.#revive(tombstone, dagName)
+        const target = await this.#target(tombstone)
+        if (!versions.forgetTombstone(tombstone.id, dagName, target?.dagName)) continue
+        // An element of another DAG that nothing removes any more.
+        if (target === undefined || target.dagName === dagName) continue
+        versions.add(tombstone.id, target.priority, target.value, target.dagName)
       }
     }
   }
 
-  /** An element of another DAG that nothing removes any more. */
-  async #revive({ key, id }: { key: string; id: BlockId }, dagName: string): Promise<void> {
+  /** The element that a tombstone names, if its block has run and has it. */
+  async #target({
+    key,
+    id
+  }: Tombstone): Promise<{ priority: bigint; dagName: string; value: Uint8Array } | undefined> {
     const { log, layout, rows } = this.#init.stores
     const applied = await log.applied(id)
-    if (applied === undefined || applied.dagName === dagName) return
-    const [deferred] = await rows.getMany([layout.deferredNode(id)])
-    const value = deferred === undefined ? await this.#values.find(id, key) : undefined
-    if (value !== undefined) this.#keys.versions(key).add(id, applied.priority, value, applied.dagName)
+    if (applied === undefined || (await rows.get(layout.deferredNode(id))) !== undefined) return undefined
+    const value = await this.#values.find(id, key)
+    return value === undefined ? undefined : { ...applied, value }
   }
 }

@@ -20,14 +20,12 @@ import { Fetcher } from '../dag/fetch.ts'
 import { ClosedError, DagIgnoredError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import type { Layout } from '../storage/keys.ts'
-import type { BlockSource, LogStore } from '../storage/log-store.ts'
+import type { BlockSource } from '../storage/log-store.ts'
 import { openStore } from '../storage/open.ts'
 import { PendingStore } from '../storage/pending-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
 import type { StoredHead } from '../storage/rows.ts'
-import type { SetStore } from '../storage/set-store.ts'
 import { Announcer } from './announce.ts'
-import { BlockValues } from './block-values.ts'
 import { newCounters, type ReplicaCounters } from './counters.ts'
 import { runDeferred } from './deferred.ts'
 import { GapRetry } from './gap-retry.ts'
@@ -46,11 +44,12 @@ import type {
   PeerClaim,
   PeerName,
   Random,
+  ReceivedBlock,
   ReplicaView
 } from './ports.ts'
 import { Purges } from './purge.ts'
 import type { ReplicaState } from './state.ts'
-import { type OpenStores, openStores } from './stores.ts'
+import { type OpenStores, openStores, reloadStores } from './stores.ts'
 import { SyncTracker } from './sync-tracker.ts'
 import { viewOf } from './view.ts'
 import { WantedHeads } from './wanted.ts'
@@ -75,10 +74,8 @@ export interface ReplicaInit {
 
 export class Replica {
   readonly counters: ReplicaCounters = newCounters()
-  readonly sets: SetStore
-  readonly log: LogStore
   readonly #init: ReplicaInit
-  readonly #stores: MergeStores
+  readonly stores: MergeStores
   readonly #state: ReplicaState
   readonly #view: ReplicaView
   readonly #ignored: IgnoredDags
@@ -100,10 +97,8 @@ export class Replica {
     const { limits, clock, random, logger, exchange, broadcaster, listener } = init
     const { counters } = this
     this.#init = init
-    this.#stores = stores
+    this.stores = stores
     this.#state = state
-    this.sets = stores.sets
-    this.log = stores.log
     this.#ignored = ignored
     this.#logOnce = new LogOnce(logger)
     this.#view = viewOf({
@@ -253,7 +248,7 @@ export class Replica {
 
   /** All heads, or those of one DAG, greatest priority first. */
   heads(dagName?: string): StoredHead[] {
-    return this.#stores.heads.list(dagName)
+    return this.stores.heads.list(dagName)
   }
 
   get state(): ReplicaState {
@@ -273,12 +268,6 @@ export class Replica {
     return this.#peers.list()
   }
 
-  /** What is read of the store to tell of versions. */
-  reader(): { log: LogStore; sets: SetStore; values: BlockValues } {
-    const { log, sets, layout } = this.#stores
-    return { log, sets, values: new BlockValues(log, layout) }
-  }
-
   /** Drops a DAG and ignores it. @returns how many nodes were dropped. */
   async purge(dagName: string, signal?: AbortSignal): Promise<number> {
     return await this.#purges.purge(dagName, signal)
@@ -288,6 +277,32 @@ export class Replica {
   async resume(dagName: string): Promise<void> {
     if (!(await this.#purges.resume(dagName))) return
     for (const { peer, heads } of this.#peers.claimed()) this.#intake.receiveClaim(heads, peer)
+  }
+
+  /** Blocks from whoever has them, unverified. Ends when nothing came for a while. */
+  async *fetchBlocks(ids: readonly BlockId[]): AsyncGenerator<ReceivedBlock> {
+    const { exchange, clock, limits, logger } = this.#init
+    if (exchange === undefined || ids.length === 0) return
+    const controller = new AbortController()
+    const stall = (): unknown => clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)
+    let timer = stall()
+    try {
+      for await (const block of exchange.fetch(ids, { peers: exchange.peers(), signal: controller.signal })) {
+        clock.clearTimeout(timer)
+        yield block
+        timer = stall()
+      }
+    } catch (error) {
+      logger.error('blocks could not be fetched - %e', error)
+    } finally {
+      clock.clearTimeout(timer)
+      controller.abort()
+    }
+  }
+
+  /** Reads again what is in memory, after rows were mended. Only where no commit is under way. */
+  async reload(): Promise<void> {
+    await reloadStores({ stores: this.stores, state: this.#state })
   }
 
   /** Runs a task when no commit is under way. Writes wait for it, so it must be short. */
@@ -332,7 +347,7 @@ export class Replica {
 
   async #start(): Promise<void> {
     const { exchange, broadcaster, logger } = this.#init
-    await runDeferred(this.#stores, this.#state, (committed) => this.#committed(committed))
+    await runDeferred(this.stores, this.#state, (committed) => this.#committed(committed))
     await this.#purges.finish()
     await this.#ingest.load()
     await this.#intake.load()

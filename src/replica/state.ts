@@ -47,6 +47,12 @@ export class ReplicaState {
     this.#row = staged.row
   }
 
+  /** Takes over a row that was mended. The clock never goes back. */
+  replace(row: StateRow): void {
+    this.observe(row.clock)
+    this.#row = row
+  }
+
   /** The row as it is now, with the clock as it is now: for commits that change nothing else. */
   encode(): Uint8Array {
     return encodeState({ ...this.#row, clock: this.#clock })
@@ -63,9 +69,10 @@ export class StagedState {
     this.row = { ...live.committed, digest: live.committed.digest.slice() }
   }
 
-  nextSequence(): number {
-    this.row.sequence += 1
-    return this.row.sequence
+  /** @param known - the number that the node has already, where the state is derived anew. */
+  nextSequence(known = this.row.sequence + 1): number {
+    this.row.sequence = Math.max(this.row.sequence, known)
+    return known
   }
 
   elementCameAlive(hash: Uint8Array): void {

@@ -1,12 +1,14 @@
 /**
  * Opens everything that a replica keeps in its datastore.
  */
+import { CorruptRowError } from '../errors.ts'
 import { atomicCommitter, journaledCommitter } from '../storage/commit.ts'
 import { GapStore } from '../storage/gap-store.ts'
 import { HeadsStore } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
 import { type BlockSource, LogStore } from '../storage/log-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
+import { decodeState } from '../storage/rows.ts'
 import { SetStore } from '../storage/set-store.ts'
 import { IgnoredDags } from './ignored-dags.ts'
 import type { MergeStores } from './merge.ts'
@@ -44,9 +46,27 @@ export async function openStores({
   await heads.load(rows, state.committed.heads)
   await gaps.load()
   await ignored.load(rows)
+  await checkEnd(rows, layout, state)
   return {
     stores: { rows, layout, committer, log, sets: new SetStore(rows, layout), heads, gaps },
     state,
     ignored
   }
+}
+
+/** Reads again what is in memory, after rows were mended. Only where no commit is under way. */
+export async function reloadStores({ stores, state }: Pick<OpenStores, 'stores' | 'state'>): Promise<void> {
+  const { rows, layout, heads, gaps, log } = stores
+  const bytes = await rows.get(layout.state)
+  if (bytes !== undefined) state.replace(decodeState(layout.state, bytes))
+  await heads.load(rows, state.committed.heads)
+  await gaps.load()
+  log.forget()
+}
+
+/** A state row that is gone or stale would have the next commits written over the log. */
+async function checkEnd(rows: RowStore, layout: Layout, state: ReplicaState): Promise<void> {
+  const next = layout.log(state.committed.sequence + 1)
+  if ((await rows.get(next)) === undefined) return
+  throw new CorruptRowError(layout.state, 'it is gone or older than the log of nodes')
 }

@@ -16,6 +16,7 @@
  * | gap                        | `/g<missing id>:<id>`        | sequence and DAG name of who links     |
  * | deferred node              | `/d<id>`                     | the features it requires               |
  * | ignored DAG                | `/i/<dag name>`              | whether nothing of it is left          |
+ * | scratch                    | `/x/...`                     | the same rows, derived anew by a check |
  * | journal                    | `/j`                         | a change set                           |
  *
  * Invariants: every key is printable ASCII, whatever script the user's keys are in, so that prefix queries of
@@ -66,6 +67,10 @@ export class Layout {
   readonly meta: string
   readonly state: string
   readonly journal: string
+  readonly all: string
+  readonly allOthers: string
+  readonly allTombstones: string
+  readonly logEntries: string
   readonly heads: string
   readonly appliedNodes: string
   readonly pending: string
@@ -82,6 +87,10 @@ export class Layout {
     this.meta = `${namespace}/m`
     this.state = `${namespace}/s`
     this.journal = `${namespace}/j`
+    this.all = `${namespace}/`
+    this.allOthers = `${namespace}/e/`
+    this.allTombstones = `${namespace}/t/`
+    this.logEntries = `${namespace}/b/`
     this.heads = `${namespace}/h/`
     this.appliedNodes = `${namespace}/a/`
     this.pending = `${namespace}/p/`
@@ -169,6 +178,21 @@ export class Layout {
 
   dagNameOfIgnored(row: string): string {
     return unescapeText(row.slice(this.ignored.length))
+  }
+
+  /** The key of a version or a tombstone. */
+  keyOfVersion(row: string): string {
+    return unescapeText(row.slice(this.#namespace.length + 2, row.lastIndexOf(':')))
+  }
+
+  /** The rows of a state that is derived anew, to compare with. */
+  scratch(): Layout {
+    return new Layout(`${this.#namespace}/x`)
+  }
+
+  /** The row that is here what a row of another layout is there. */
+  rebase(row: string, from: Layout): string {
+    return this.#namespace + row.slice(from.#namespace.length)
   }
 
   /** The id that ends a row's key, after `/` or `:`. */

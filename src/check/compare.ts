@@ -1,0 +1,141 @@
+/**
+ * Compares the rows of a store with those that were derived anew, kind by kind, in both directions.
+ *
+ * Rows are compared while writes go on, so a difference found here is a suspicion: it counts once it is still there
+ * when no commit is under way and both sides have the same nodes.
+ *
+ * Invariant: a bounded number of rows is in memory, and no order of rows is relied on.
+ */
+import { parseBlockId } from '../codec/block-id.ts'
+import type { Layout } from '../storage/keys.ts'
+import type { RowStore } from '../storage/row-store.ts'
+import { decodeApplied } from '../storage/rows.ts'
+import type { RowDifference, RowKind } from './difference.ts'
+
+/** Rows that are compared at once. */
+const HAND = 256
+
+export interface Sides {
+  rows: RowStore
+  live: Layout
+  derived: Layout
+}
+
+/** A kind of rows that is derived from the log, with the prefix of its rows below the namespace. */
+interface DerivedKind {
+  kind: RowKind
+  prefix(layout: Layout): string
+  /** What the row is about. */
+  about(layout: Layout, row: string): Pick<RowDifference, 'key' | 'id'>
+}
+
+const ofNode = (layout: Layout, row: string): Pick<RowDifference, 'id'> => ({ id: layout.idOf(row) })
+
+export const DERIVED_KINDS: readonly DerivedKind[] = [
+  { kind: 'applied', prefix: (layout) => layout.appliedNodes, about: ofNode },
+  {
+    kind: 'value',
+    prefix: (layout) => layout.currentPrefix(''),
+    about: (layout, row) => ({ key: layout.keyOfCurrent(row) })
+  },
+  {
+    kind: 'version',
+    prefix: (layout) => layout.allOthers,
+    about: (layout, row) => ({ key: layout.keyOfVersion(row), id: layout.idOf(row) })
+  },
+  {
+    kind: 'tombstone',
+    prefix: (layout) => layout.allTombstones,
+    about: (layout, row) => ({ key: layout.keyOfVersion(row), id: layout.idOf(row) })
+  },
+  { kind: 'head', prefix: (layout) => layout.heads, about: ofNode },
+  {
+    kind: 'gap',
+    prefix: (layout) => layout.gaps,
+    about: (layout, row) => ({ id: layout.missingOfGap(row) })
+  },
+  { kind: 'deferred', prefix: (layout) => layout.deferred, about: ofNode }
+]
+
+/** Rows of one kind that seem to differ, by their names in the store, some at a time. */
+export async function* suspects(
+  { rows, live, derived }: Sides,
+  { kind, prefix }: DerivedKind,
+  onRows: (count: number) => void
+): AsyncGenerator<string[]> {
+  const compareHand = async (names: readonly string[]): Promise<string[]> => {
+    onRows(names.length)
+    const [ours, theirs] = await readBoth({ rows, live, derived }, names)
+    return names.filter((_, index) => !areEqual(kind, ours[index], theirs[index]))
+  }
+  yield* inHands(rows.scanKeys(prefix(live)), compareHand)
+  const derivedNames = map(rows.scanKeys(prefix(derived)), (row) => live.rebase(row, derived))
+  yield* inHands(derivedNames, compareHand)
+}
+
+/** What is wrong with one row now; undefined if nothing is. */
+export async function differenceOf(
+  sides: Sides,
+  { kind, about }: DerivedKind,
+  row: string
+): Promise<(RowDifference & { expected: Uint8Array | undefined }) | undefined> {
+  const [[ours], [theirs]] = await readBoth(sides, [row])
+  if (areEqual(kind, ours, theirs)) return undefined
+  const problem = ours === undefined ? 'missing' : theirs === undefined ? 'extra' : 'wrong'
+  return { kind, problem, row, ...aboutRow(about, sides.live, row), expected: theirs }
+}
+
+/** The name of a damaged row may say nothing that can be read. */
+function aboutRow(
+  about: DerivedKind['about'],
+  layout: Layout,
+  row: string
+): Pick<RowDifference, 'key' | 'id'> {
+  const { key, id } = about(layout, row)
+  const known = id === undefined ? undefined : parseBlockId(id)
+  return { ...(key === undefined ? {} : { key }), ...(known === undefined ? {} : { id: known }) }
+}
+
+async function readBoth(
+  { rows, live, derived }: Sides,
+  names: readonly string[]
+): Promise<[Array<Uint8Array | undefined>, Array<Uint8Array | undefined>]> {
+  const ours = await rows.getMany(names)
+  return [ours, await rows.getMany(names.map((name) => derived.rebase(name, live)))]
+}
+
+/** Whether the row says what it should. Who wrote a node is not in the DAG, so it is taken as it is. */
+function areEqual(kind: RowKind, ours: Uint8Array | undefined, theirs: Uint8Array | undefined): boolean {
+  if (ours === undefined || theirs === undefined) return ours === theirs
+  if (kind !== 'applied') return equalBytes(ours, theirs)
+  try {
+    const [a, b] = [decodeApplied('', ours), decodeApplied('', theirs)]
+    return a.sequence === b.sequence && a.priority === b.priority && a.dagName === b.dagName
+  } catch {
+    return false
+  }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+async function* inHands(
+  names: AsyncIterable<string>,
+  compare: (names: readonly string[]) => Promise<string[]>
+): AsyncGenerator<string[]> {
+  let hand: string[] = []
+  for await (const name of names) {
+    hand.push(name)
+    if (hand.length < HAND) continue
+    const found = await compare(hand)
+    hand = []
+    if (found.length > 0) yield found
+  }
+  const found = await compare(hand)
+  if (found.length > 0) yield found
+}
+
+async function* map<T, R>(source: AsyncIterable<T>, convert: (item: T) => R): AsyncGenerator<R> {
+  for await (const item of source) yield convert(item)
+}
