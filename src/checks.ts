@@ -7,9 +7,15 @@ import { InvalidDagNameError, InvalidValueError, ValueTooLargeError } from './er
 import { DAG_NAME_BYTES_MAX, type Limits } from './options.ts'
 import { elementFits } from './replica/publish.ts'
 
+/** A DAG of any other name may be there, since a peer may have written it. @throws InvalidDagNameError */
+export function checkedForeignDagName(dagName: string): string {
+  if (!dagName.isWellFormed()) throw new InvalidDagNameError(dagName, 'it contains a lone surrogate')
+  return dagName
+}
+
 /** @throws InvalidDagNameError for names that go-ds-crdt would lose, or that rows could not hold. */
 export function checkedDagName(dagName = ''): string {
-  if (!dagName.isWellFormed()) throw new InvalidDagNameError(dagName, 'it contains a lone surrogate')
+  checkedForeignDagName(dagName)
   if (dagName.includes('/') || dagName === '.' || dagName === '..') {
     throw new InvalidDagNameError(
       dagName,

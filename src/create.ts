@@ -6,14 +6,16 @@
  */
 import type { Datastore, Key } from 'interface-datastore'
 import { canonicalKey } from './codec/key.ts'
+import { type DeltaCodec, NodeCodec } from './codec/node.ts'
 import { type Blockstore, blockSourceOver } from './dag/blockstore.ts'
 import { CrdtDatastore } from './datastore.ts'
 import { InvalidOptionError, NamespaceInUseError } from './errors.ts'
 import { gossipsubBroadcaster } from './libp2p/gossipsub-broadcaster.ts'
 import { syncExchange } from './libp2p/sync/exchange.ts'
-import { attendedClock, systemClock } from './libp2p/system-clock.ts'
+import { systemClock } from './libp2p/system-clock.ts'
 import type { Libp2pLike } from './libp2p/types.ts'
 import type { OpenReplica } from './lifecycle.ts'
+import { exposeStats } from './metrics.ts'
 import { LIMITS, type LimitName, type Limits, resolveLimits } from './options.ts'
 import type { ReplicaListener } from './replica/listener.ts'
 import type {
@@ -26,14 +28,17 @@ import type {
   Random
 } from './replica/ports.ts'
 import { Replica } from './replica/replica.ts'
-import { type NetworkStats, statsOf } from './stats.ts'
+import { type NetworkStats, type Stats, statsOf } from './stats.ts'
 import { Layout } from './storage/keys.ts'
 import type { BlockSource } from './storage/log-store.ts'
 import { type Durability, ensureReadable, type RowStore, rowStoreOver } from './storage/row-store.ts'
 
 /** Options of `createCrdtDatastore`. Beside these, every limit of `LIMITS` can be given under its name. */
 export interface CrdtDatastoreInit extends Partial<Record<LimitName, number>> {
-  /** Where everything is kept: any interface-datastore, opened and closed by the caller. */
+  /**
+   * Where everything is kept: any interface-datastore. It may be given unopened, and is closed by the caller, after
+   * the store.
+   */
   datastore: Datastore
   /**
    * The prefix of the store's rows in the datastore.
@@ -90,13 +95,24 @@ export interface CrdtDatastoreInit extends Partial<Record<LimitName, number>> {
    */
   start?: boolean
   /**
+   * How deltas become bytes and bytes deltas, for swarms whose Go peers set a `DeltaFactory`. All replicas of a topic
+   * need the same; the limits on deltas count as if it were the default.
+   *
+   * @default go-ds-crdt's own protobuf message
+   */
+  deltaCodec?: DeltaCodec
+  /**
    * Called after a commit for each key that has another value, as go-ds-crdt's `PutHook`. For those who port code;
    * `watch` and the `change` event tell more. Must not throw; what it throws is counted and logged.
    */
   putHook?: (key: Key, value: Uint8Array) => void
   /** Called after a commit for each key that is gone, as go-ds-crdt's `DeleteHook`. */
   deleteHook?: (key: Key) => void
-  /** @default the node's own, or none */
+  /**
+   * Where it logs, under names that begin with `datastore-crdt`.
+   *
+   * @default the node's own, or none
+   */
   logger?: ComponentLogger
   /** Time and timers; for tests. */
   clock?: Clock
@@ -123,6 +139,7 @@ const OPTIONS: {
   durability: [(value: unknown) => value === 'process' || value === 'fsync', "'process' or 'fsync'"],
   coalesce: [isBoolean, 'true or false'],
   start: [isBoolean, 'true or false'],
+  deltaCodec: [has('encode', 'decode'), 'a DeltaCodec'],
   putHook: [isFunction, 'a function'],
   deleteHook: [isFunction, 'a function'],
   logger: [has('forComponent'), "a ComponentLogger, such as libp2p's"],
@@ -150,11 +167,12 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
   const { putHook, deleteHook } = init
   const layout = new Layout(namespace)
   const blocks = init.blockstore === undefined ? undefined : blockSourceOver(init.blockstore)
+  const codec = new NodeCodec(init.deltaCodec)
   const store = new CrdtDatastore({
-    ...{ limits, logger: log, putHook, deleteHook },
+    ...{ limits, clock: init.clock ?? systemClock, logger: log, putHook, deleteHook, topic: init.topic },
     checkContext: (signal) => {
-      const { clock = attendedClock, topic } = init
-      return { rows, layout, blocks, limits, clock, signal, topic }
+      const { clock = systemClock } = init
+      return { rows, layout, blocks, codec, limits, clock, signal }
     },
     whileStopped: async (task) => {
       const release = claimNamespace(datastore, namespace)
@@ -168,7 +186,7 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
     open: async (listener) => {
       const release = claimNamespace(datastore, namespace)
       try {
-        return await openReplica(init, { rows, layout, blocks, limits, log, listener, release })
+        return await openReplica(init, { rows, layout, blocks, codec, limits, log, listener, release })
       } catch (error) {
         release()
         throw error
@@ -184,25 +202,30 @@ interface OpenInit {
   limits: Limits
   layout: Layout
   blocks: BlockSource | undefined
+  codec: NodeCodec
   log: Logger
   listener: ReplicaListener
   release(): void
 }
 
 async function openReplica(init: CrdtDatastoreInit, open: OpenInit): Promise<OpenReplica> {
-  const { rows, layout, blocks, limits, log, listener, release } = open
+  const { rows, layout, blocks, codec, limits, log, listener, release } = open
   const { datastore, coalesce = true, clock = systemClock, random = Math.random, topic } = init
   await ensureReadable(datastore, rows, layout.meta)
   const { broadcaster, exchange, stats } = networkOf(init, limits, clock, random)
   const replica = await Replica.start({
     ...{ rows, layout, limits, topic, coalesce, clock, random, listener, broadcaster, exchange },
-    ...{ blocks, logger: log }
+    ...{ blocks, codec, logger: log }
   })
+  const allStats = (): Stats => statsOf(replica, stats())
+  const { metrics } = init.libp2p ?? {}
+  const hide = metrics === undefined || topic === undefined ? () => {} : exposeStats(metrics, topic, allStats)
   return {
     replica,
-    stats: () => statsOf(replica, stats()),
+    stats: allStats,
     flush: () => rows.flush(layout.meta),
     stop: async () => {
+      hide()
       try {
         await replica.stop()
       } finally {
@@ -226,14 +249,21 @@ function networkOf(init: CrdtDatastoreInit, limits: Limits, clock: Clock, random
   const components = { libp2p, ...(logger === undefined ? {} : { logger }) }
   const shared = { topic, ...(allowPeer === undefined ? {} : { allowPeer }) }
   const { receivedBroadcastBytesMax } = limits
-  const gossip = gossipsubBroadcaster(components, { ...shared, receivedBroadcastBytesMax })
-  const sync = syncExchange({ ...components, clock, random }, { ...shared, limits })
+  // What is given in place of one of the two needs nothing of the node that this one would need.
+  const gossip =
+    init.broadcaster === undefined
+      ? gossipsubBroadcaster(components, { ...shared, receivedBroadcastBytesMax })
+      : undefined
+  const sync =
+    init.exchange === undefined
+      ? syncExchange({ ...components, clock, random }, { ...shared, limits })
+      : undefined
   return {
     broadcaster: init.broadcaster ?? gossip,
     exchange: init.exchange ?? sync,
     stats: () => ({
-      ...(init.broadcaster === undefined ? { broadcast: { ...gossip.counters } } : {}),
-      ...(init.exchange === undefined ? { sync: { ...sync.counters } } : {})
+      ...(gossip === undefined ? {} : { broadcast: { ...gossip.counters } }),
+      ...(sync === undefined ? {} : { sync: { ...sync.counters } })
     })
   }
 }

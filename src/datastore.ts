@@ -12,6 +12,7 @@ import parallel from 'it-parallel'
 import { untilAborted, untilAbortedEach } from './abort.ts'
 import { CrdtBatch } from './batch.ts'
 import { checkedDagName, checkedDelete, checkedForeignKey, checkedPut } from './checks.ts'
+import { InvalidOptionError } from './errors.ts'
 import type { Change, Head } from './events.ts'
 import { explain } from './inspect/explain.ts'
 import { history } from './inspect/history.ts'
@@ -24,6 +25,7 @@ import type { Stats } from './stats.ts'
 import { StoreDag } from './store-dag.ts'
 import type { CheckReport, RepairOptions, VerifyOptions } from './verification.ts'
 import {
+  checkedCount,
   EXPLAINED_VERSIONS,
   type ExplainOptions,
   type Explanation,
@@ -47,6 +49,17 @@ export interface WriteOptions extends AbortOptions {
   dagName?: string
 }
 
+/** What to wait for. */
+export interface WaitForSyncOptions extends AbortOptions {
+  /**
+   * Wait first until so many peers are connected and have told which heads they have. Peers that only gossip, such as
+   * Go's, do not count.
+   *
+   * @default 0
+   */
+  peers?: number
+}
+
 /** Operations of putMany, getMany and deleteMany that are under way at once. */
 const CONCURRENCY = 256
 
@@ -60,7 +73,11 @@ const CONCURRENCY = 256
  */
 export class CrdtDatastore extends StoreLifecycle implements Datastore {
   /** The DAG itself: its nodes, drawings of it, and dropping named parts of it. */
-  readonly dag: StoreDag = new StoreDag({ replica: () => this.replica, limits: () => this.parts.limits })
+  readonly dag: StoreDag = new StoreDag({
+    replica: () => this.replica,
+    limits: () => this.parts.limits,
+    clock: () => this.parts.clock
+  })
 
   /**
    * Writes a value. It is durable and visible here when the promise resolves, and on its way to the others.
@@ -200,9 +217,18 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     return peerStates(this.replica)
   }
 
-  /** Waits until every head that was heard of so far is merged, or was found not to be had. */
-  async waitForSync(options?: AbortOptions): Promise<void> {
-    await untilAborted(this.replica.waitForSync(options?.signal), options?.signal)
+  /**
+   * Waits until every head that was heard of so far is merged, or was found not to be had. Where nobody was heard of
+   * yet that is at once: to be level with somebody after a start or a dial, say with how many (`peers`).
+   *
+   * @throws InvalidOptionError if `peers` is no whole number.
+   */
+  async waitForSync({ peers = 0, signal }: WaitForSyncOptions = {}): Promise<void> {
+    if (!Number.isSafeInteger(peers) || peers < 0 || peers > this.parts.limits.peersMax) {
+      const expected = `a whole number from 0 to ${this.parts.limits.peersMax} (option peersMax)`
+      throw new InvalidOptionError('peers', peers, expected)
+    }
+    await untilAborted(this.replica.waitForSync(peers, signal), signal)
   }
 
   /**
@@ -220,17 +246,21 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * Changes in commit order, each after its commit, from the call on or from a sequence number on (`since`). A
    * consumer that is slower than the store is not waited for: what does not fit into `watchBufferBytesMax` is read
    * from the log when it is ready, which leaves out values that were written over meanwhile (`replayed`). Ends when
-   * the store stops; rejects with the signal's reason when that is aborted.
+   * the store stops, after what waits, when nothing can be read any more: whoever reads in the loop ends it before,
+   * by `return()`; rejects with the signal's reason when that is aborted.
    *
    * @throws InvalidOptionError if `since` is no sequence number of this store.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Change> {
-    const { watches } = this.running
-    checkSince(options.since, watches.sequence)
+    const { watches, replica } = this.running
+    checkSince(options.since, replica.state.committed.sequence)
     return watches.open(options)
   }
 
-  /** Every alive version of a key, the winner first: what `get` gives, and what writes at the same time left. */
+  /**
+   * Every alive version of a key, the winner first. A put removes nothing: versions that were written over stay alive
+   * below the newer ones, as in go-ds-crdt, until a delete names them. A delete and a put in one batch leave one.
+   */
   async *getAll(key: Key, options?: AbortOptions): AsyncGenerator<KeyVersion> {
     const versions = rankedVersions(readerOf(this.replica.stores), checkedForeignKey(key.toString()))
     yield* untilAbortedEach(map(versions, versionOf), options?.signal)
@@ -239,19 +269,23 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
   /**
    * What was ever written to a key and deleted from it, newest first: a scan of all nodes, one after the other, so
    * its time grows with the store. Give a `limit`, or stop when you have seen enough.
+   *
+   * @throws InvalidOptionError if `limit` or `before` is negative or no whole number.
    */
   async *history(key: Key, options: HistoryOptions = {}): AsyncGenerator<HistoryEntry> {
     const { replica } = this
-    const { limit = Number.POSITIVE_INFINITY, before = replica.state.committed.sequence + 1 } = options
+    const limit = checkedCount('limit', options.limit)
+    const before = Math.min(checkedCount('before', options.before), replica.state.committed.sequence + 1)
     const nodes = history(readerOf(replica.stores), checkedForeignKey(key.toString()), before)
     yield* untilAbortedEach(applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
   }
 
-  /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. */
+  /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. @throws InvalidOptionError */
   async explain(key: Key, options: ExplainOptions = {}): Promise<Explanation> {
     const canonical = checkedForeignKey(key.toString())
-    const explained = explain(readerOf(this.replica.stores), canonical, options.limit ?? EXPLAINED_VERSIONS)
-    return explanationOf(canonical, await untilAborted(explained, options.signal))
+    const limit = checkedCount('limit', options.limit, EXPLAINED_VERSIONS)
+    const explained = explain(readerOf(this.replica.stores), canonical, limit)
+    return explanationOf(canonical, await untilAborted(explained, options.signal), limit)
   }
 
   /**

@@ -48,7 +48,7 @@ export interface HeadsChange {
 
 /** Why a replica began to synchronise. */
 export interface SyncStart {
-  /** The peer that has what is missing here; `''` for what was missing when the store was closed. */
+  /** The peer that has what is missing here; `''` where that is not known any more, after a restart. */
   from: string
 }
 
@@ -126,6 +126,7 @@ export class GuardedEventTarget extends TypedEventEmitter<CrdtDatastoreEvents> {
     this.#onError = onError
   }
 
+  /** Calls the listener for each such event, until it is removed or its `signal` is aborted. What it throws is logged. */
   override addEventListener<K extends keyof CrdtDatastoreEvents>(
     type: K,
     listener: EventHandler<CrdtDatastoreEvents[K]> | null,
@@ -134,6 +135,7 @@ export class GuardedEventTarget extends TypedEventEmitter<CrdtDatastoreEvents> {
     if (listener !== null) super.addEventListener(type, this.#guard(listener as Handler), options)
   }
 
+  /** Calls the listener no more. */
   override removeEventListener(type: string, listener?: unknown, options?: RemoveOptions): void {
     // The base class calls this with what it knows the listener as, for `once` and for a signal.
     const known = this.#guarded.get(listener as Handler) ?? (listener as Handler)

@@ -2,10 +2,13 @@
  * The public surface of `datastore-crdt`. Types of the network's side are at `datastore-crdt/libp2p`.
  */
 export type { CrdtBatch } from './batch.ts'
+export type { RowKind } from './check/difference.ts'
+export type { DeltaCodec } from './codec/node.ts'
+export type { Delta, Element, Tombstone } from './crdt/delta.ts'
 export { type CrdtDatastoreInit, createCrdtDatastore } from './create.ts'
 export type { Blockstore } from './dag/blockstore.ts'
 export type { PrintOptions, RenderOptions } from './dag/render.ts'
-export type { CrdtDatastore, WriteOptions } from './datastore.ts'
+export type { CrdtDatastore, WaitForSyncOptions, WriteOptions } from './datastore.ts'
 export * from './errors.ts'
 export type {
   Change,
@@ -41,6 +44,13 @@ export type {
 export type { Stats } from './stats.ts'
 export type { Durability } from './storage/row-store.ts'
 export type { DagNodeView, DeltaToPublish, FromOptions, StoreDag } from './store-dag.ts'
+export type {
+  CheckProgress,
+  CheckReport,
+  RepairOptions,
+  StoreDifference,
+  VerifyOptions
+} from './verification.ts'
 export type {
   ExplainOptions,
   Explanation,

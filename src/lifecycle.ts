@@ -4,6 +4,8 @@
  * Invariants: starts and stops follow each other in the order of their calls; nothing of the store can be used
  * before `start` or after `stop`; `close` is final.
  */
+import { untilAborted } from './abort.ts'
+import type { CheckedStore } from './check/checked.ts'
 import { type CheckContext, runningStore, stoppedStore } from './check/checked-store.ts'
 import { ClosedError, NotStartedError } from './errors.ts'
 import { GuardedEventTarget } from './events.ts'
@@ -11,7 +13,7 @@ import { replay } from './inspect/replay.ts'
 import { changeOf, type Hooks, Notifier } from './notifier.ts'
 import type { Limits } from './options.ts'
 import type { ReplicaListener } from './replica/listener.ts'
-import type { Logger } from './replica/ports.ts'
+import type { Clock, Logger } from './replica/ports.ts'
 import type { Replica } from './replica/replica.ts'
 import type { Stats } from './stats.ts'
 import { type CheckReport, type RepairOptions, runCheck } from './verification.ts'
@@ -20,11 +22,13 @@ import { Watches } from './watch.ts'
 /** What the composition root gives to a store. */
 export interface StoreParts extends Hooks {
   limits: Limits
+  clock: Clock
   logger: Logger
   /** Starts a replica, or throws why it cannot. */
   open(listener: ReplicaListener): Promise<OpenReplica>
+  topic: string | undefined
   /** The store's rows, for a check. */
-  checkContext(signal: AbortSignal | undefined): CheckContext & { topic: string | undefined }
+  checkContext(signal: AbortSignal | undefined): CheckContext
   /** Runs a task while nobody else may use the rows, of a store that is not started. */
   whileStopped<T>(task: () => Promise<T>): Promise<T>
 }
@@ -52,6 +56,9 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
   #running: Running | undefined
   #transition: Promise<unknown> = Promise.resolve()
   #checking: Promise<unknown> = Promise.resolve()
+  /** The check of the replica that runs, which has to end before that. */
+  #checkOfRunning: Promise<unknown> = Promise.resolve()
+  #stopping = new AbortController()
   #closed = false
 
   constructor(parts: StoreParts) {
@@ -93,10 +100,14 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
    * caller's. Does nothing if the store is not started.
    */
   async stop(): Promise<void> {
+    // At once, because a check of a store that is not started is a transition itself.
+    this.#endChecks()
     await this.#queueTransition(async () => {
       const running = this.#running
       this.#running = undefined
       running?.watches.stop()
+      this.#endChecks()
+      await this.#checkOfRunning
       await running?.stop()
     })
   }
@@ -118,21 +129,43 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
   /** One check after the other; a store that is not started cannot be started meanwhile. */
   protected async check(mend: boolean, options: RepairOptions): Promise<CheckReport> {
     options.signal?.throwIfAborted()
-    const done = this.#checking.then(async () => {
-      if (this.#closed) throw new ClosedError()
-      const { topic, ...context } = this.parts.checkContext(options.signal)
-      if (this.#running !== undefined) {
-        return await runCheck({ store: runningStore(this.replica, context), topic, mend, options })
-      }
-      return await this.#queueTransition(
-        async () =>
-          await this.parts.whileStopped(
-            async () => await runCheck({ store: await stoppedStore(context), topic, mend, options })
-          )
-      )
-    })
+    if (this.#closed) throw new ClosedError()
+    const stopping = this.#stopping.signal
+    const signal = options.signal === undefined ? stopping : AbortSignal.any([options.signal, stopping])
+    const { promise: begun, resolve } = Promise.withResolvers<void>()
+    const run = async (store: CheckedStore): Promise<CheckReport> => {
+      signal.throwIfAborted()
+      resolve()
+      return await runCheck({ store, topic: this.parts.topic, mend, options })
+    }
+    const done = this.#checking.then(async () => this.#check(this.parts.checkContext(signal), run))
     this.#checking = done.catch(() => {})
+    // Others may take long, and whoever waits for them has nothing to clear away.
+    await untilAborted(Promise.race([begun, done]), signal)
     return await done
+  }
+
+  async #check(
+    context: CheckContext,
+    run: (store: CheckedStore) => Promise<CheckReport>
+  ): Promise<CheckReport> {
+    for (;;) {
+      context.signal?.throwIfAborted()
+      if (this.#running !== undefined) {
+        const { replica } = this
+        return await replica.purges.between(async () => {
+          const done = run(runningStore(replica, context))
+          this.#checkOfRunning = done.catch(() => {})
+          return await done
+        })
+      }
+      const report = await this.#queueTransition(async () => {
+        // It may have been started meanwhile.
+        if (this.#running !== undefined) return undefined
+        return await this.parts.whileStopped(async () => run(await stoppedStore(context)))
+      })
+      if (report !== undefined) return report
+    }
   }
 
   protected get replica(): Replica {
@@ -140,6 +173,7 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
   }
 
   async #open(): Promise<Running> {
+    this.listenerErrors = 0
     const open = await this.parts.open(this.#notifier)
     const { stores, state } = open.replica
     const source = {
@@ -151,6 +185,11 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
     }
     const watches = new Watches(source, this.parts.limits.watchBufferBytesMax, state.committed.sequence)
     return { ...open, watches }
+  }
+
+  #endChecks(): void {
+    this.#stopping.abort(new ClosedError())
+    this.#stopping = new AbortController()
   }
 
   async #queueTransition<T>(transition: () => Promise<T>): Promise<T> {

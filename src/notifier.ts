@@ -67,6 +67,10 @@ export class Notifier implements ReplicaListener {
     this.#init.dispatch('invalid-block', { from, fault, ...cid })
   }
 
+  failed(error: unknown): void {
+    this.#init.watches()?.fail(error)
+  }
+
   diverged({ peer, ours, theirs }: Divergence): void {
     this.#init.dispatch('divergence', { peer, ours: hexOf(ours), theirs: hexOf(theirs) })
   }
@@ -80,7 +84,8 @@ export class Notifier implements ReplicaListener {
       watches?.committed([], sequence)
       return
     }
-    const changes = changed.map((change) => changeOf({ ...change, origin }))
+    // The value may be the writer's own bytes, or a part of a large block that whoever waits would hold on to.
+    const changes = changed.map((change) => changeOf({ ...change, value: copyOf(change.value), origin }))
     watches?.committed(changes, sequence)
     for (const change of changes) {
       if (isHeard) this.#init.dispatch('change', change)
@@ -91,8 +96,8 @@ export class Notifier implements ReplicaListener {
   #callHooks({ key, value }: Change): void {
     const { putHook, deleteHook, onError } = this.#init
     try {
-      if (value === undefined) deleteHook?.(key)
-      else putHook?.(key, value)
+      const result: unknown = value === undefined ? deleteHook?.(key) : putHook?.(key, value)
+      if (result instanceof Promise) result.catch(onError)
     } catch (error) {
       onError(error)
     }
@@ -106,6 +111,10 @@ export class Notifier implements ReplicaListener {
   #isHeard(type: keyof CrdtDatastoreEvents): boolean {
     return this.#init.listenerCount(type) > 0
   }
+}
+
+function copyOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes === undefined ? undefined : new Uint8Array(bytes)
 }
 
 /** A change as users see it. */

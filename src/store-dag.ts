@@ -5,13 +5,15 @@ import type { AbortOptions } from 'abort-error'
 import { Key } from 'interface-datastore'
 import type { CID } from 'multiformats/cid'
 import { untilAborted, untilAbortedEach } from './abort.ts'
-import { checkedDagName, checkedElement, checkedForeignKey } from './checks.ts'
+import { breather } from './breather.ts'
+import { checkedDagName, checkedElement, checkedForeignDagName, checkedForeignKey } from './checks.ts'
 import { blockIdFromCid, cidFromBlockId } from './codec/block-id.ts'
 import type { BlockId, Element, Tombstone } from './crdt/delta.ts'
 import { dotLines, type PrintOptions, printLines, type RenderOptions } from './dag/render.ts'
 import { type TraversedNode, traverse } from './dag/traverse.ts'
 import { InvalidCidError, InvalidDeltaError } from './errors.ts'
 import type { Limits } from './options.ts'
+import type { Clock } from './replica/ports.ts'
 import type { Replica } from './replica/replica.ts'
 
 /** An applied node. */
@@ -53,6 +55,7 @@ export interface FromOptions extends AbortOptions {
 export interface DagOptions {
   replica(): Replica
   limits(): Limits
+  clock(): Clock
 }
 
 /** `store.dag`. Made with the store; every method throws what the store's own methods throw. */
@@ -131,18 +134,22 @@ export class StoreDag {
   async purge(dagName: string, options?: AbortOptions): Promise<number> {
     const replica = this.#options.replica()
     options?.signal?.throwIfAborted()
-    return await replica.purge(checkedDagName(dagName), options?.signal)
+    return await untilAborted(
+      replica.purges.purge(checkedForeignDagName(dagName), options?.signal),
+      options?.signal
+    )
   }
 
   /** Takes a purged DAG up again: what peers have of it is fetched. What other DAGs removed of it stays removed. */
   async resume(dagName: string, options?: AbortOptions): Promise<void> {
-    await untilAborted(this.#options.replica().resume(checkedDagName(dagName)), options?.signal)
+    await untilAborted(this.#options.replica().resume(checkedForeignDagName(dagName)), options?.signal)
   }
 
   #walk(from: FromOptions['from'], signal: AbortSignal | undefined): AsyncGenerator<TraversedNode> {
     const replica = this.#options.replica()
     const ids = from === undefined ? replica.heads().map(({ id }) => id) : Array.from(cidsOf(from), idOf)
-    return untilAbortedEach(traverse(replica.stores.log, ids), signal)
+    const breathe = breather(this.#options.clock())
+    return untilAbortedEach(traverse(replica.stores.log, ids, breathe), signal)
   }
 }
 

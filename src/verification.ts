@@ -3,7 +3,8 @@
  */
 import type { AbortOptions } from 'abort-error'
 import type { CID } from 'multiformats/cid'
-import { Check, type CheckedStore } from './check/check.ts'
+import { Check } from './check/check.ts'
+import type { CheckedStore } from './check/checked.ts'
 import type { CheckNumbers, RowDifference, RowKind } from './check/difference.ts'
 import { checkOpeningRows } from './check/opening-rows.ts'
 import { cidFromBlockId } from './codec/block-id.ts'
@@ -33,6 +34,7 @@ export interface CheckProgress {
   rows: number
 }
 
+/** How a check tells what it does and finds. */
 export interface VerifyOptions extends AbortOptions {
   /** Called every few hundred nodes and rows. */
   onProgress?: (progress: CheckProgress) => void
@@ -46,6 +48,7 @@ export interface VerifyOptions extends AbortOptions {
   limit?: number
 }
 
+/** The same, and how far mending may go. */
 export interface RepairOptions extends VerifyOptions {
   /**
    * Only say what would be mended. Peers are not asked for lost blocks.

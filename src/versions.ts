@@ -4,6 +4,7 @@
 import type { AbortOptions } from 'abort-error'
 import type { CID } from 'multiformats/cid'
 import { cidFromBlockId } from './codec/block-id.ts'
+import { InvalidOptionError } from './errors.ts'
 import type { DecidingRule, ExplainedKey } from './inspect/explain.ts'
 import type { HistoricNode } from './inspect/history.ts'
 import type { RankedVersion } from './inspect/versions.ts'
@@ -37,6 +38,7 @@ export interface HistoryEntry extends NodeOfVersion {
   removed: CID[]
 }
 
+/** Which part of a history. */
 export interface HistoryOptions extends AbortOptions {
   /**
    * How many entries at most.
@@ -52,6 +54,7 @@ export interface HistoryOptions extends AbortOptions {
   before?: number
 }
 
+/** How much is explained. */
 export interface ExplainOptions extends AbortOptions {
   /**
    * How many versions to list at most.
@@ -81,21 +84,40 @@ export interface Explanation {
   text: string
 }
 
+/** @throws InvalidOptionError if it is given and is neither a whole number nor infinite. */
+export function checkedCount(
+  option: string,
+  count: number | undefined,
+  byDefault = Number.POSITIVE_INFINITY
+): number {
+  if (count === undefined) return byDefault
+  if ((Number.isInteger(count) || count === Number.POSITIVE_INFINITY) && count >= 0) return count
+  throw new InvalidOptionError(option, count, 'a whole number from 0 on')
+}
+
 export function versionOf({ id, value, node }: RankedVersion): KeyVersion {
-  return { value, ...nodeOf(id, node) }
+  return { value: copyOf(value), ...nodeOf(id, node) }
 }
 
 export function historyEntryOf({ id, node, value, alive, removed }: HistoricNode): HistoryEntry {
-  const given = value === undefined ? {} : { value }
+  const given = value === undefined ? {} : { value: copyOf(value) }
   return { ...given, ...nodeOf(id, node), alive, removed: removed.map(cidFromBlockId) }
 }
 
-export function explanationOf(key: string, { rule, versions, versionCount }: ExplainedKey): Explanation {
-  const shown = versions.map(versionOf)
-  const text = [sentenceOf(key, rule, shown), ...shown.map(lineOf)]
+/** @param versionsMax - how many are listed; two are looked at in any case. */
+export function explanationOf(key: string, explained: ExplainedKey, versionsMax: number): Explanation {
+  const { rule, versionCount } = explained
+  const versions = explained.versions.map(versionOf)
+  const shown = versions.slice(0, versionsMax)
+  const text = [sentenceOf(key, rule, versions), ...shown.map(lineOf)]
   if (versionCount > shown.length) text.push(`  and ${versionCount - shown.length} more`)
-  const value = shown[0] === undefined ? {} : { value: shown[0].value }
+  const value = versions[0] === undefined ? {} : { value: versions[0].value }
   return { key, ...value, rule, versions: shown, versionCount, text: text.join('\n') }
+}
+
+/** A value is part of its block, which must neither be held on to nor be open to changes. */
+function copyOf(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value)
 }
 
 function nodeOf(id: string, { priority, dagName, sequence, origin }: AppliedRow): NodeOfVersion {

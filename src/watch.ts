@@ -6,7 +6,8 @@
  * `inspect/replay.ts` has it. So nobody misses how a key ended, and nobody's slowness costs memory.
  *
  * Invariants: sequence numbers never decrease from one change to the next; between what is replayed and what is
- * live nothing is left out; a watch that ended, in whatever way, is forgotten.
+ * live nothing is left out, but for what a purge took out of the log; a watch that ended, in whatever way, is
+ * forgotten.
  */
 import type { AbortOptions } from 'abort-error'
 import { untilAbortedEach } from './abort.ts'
@@ -26,7 +27,8 @@ export interface WatchOptions extends AbortOptions {
   /**
    * Begin with what nodes after this sequence number changed: 0 is the beginning of the store, and the `sequence`
    * of the last change that was handled resumes behind it. A node with many keys makes many changes of one number, so
-   * whoever may be cut off among them resumes with the number before, and handles some twice.
+   * whoever may be cut off among them resumes with the number before, and handles some twice. What `dag.purge` takes
+   * out is told to those who watch meanwhile and keep up with it, and to nobody afterwards: it leaves no node behind.
    *
    * @default what is committed from now on
    */
@@ -64,21 +66,22 @@ export class Watches {
     return this.#watches.size === 0
   }
 
-  /** The sequence number of the newest commit that was handed over. */
-  get sequence(): number {
-    return this.#sequence
-  }
-
   /** Changes of one commit, in order. */
   committed(changes: readonly Change[], sequence: number): void {
     // A purge changes keys and adds no node.
+    const addsNodes = sequence > this.#sequence
     this.#sequence = Math.max(this.#sequence, sequence)
-    for (const watch of this.#watches) watch.push(changes, this.#sequence)
+    for (const watch of this.#watches) watch.push(changes, this.#sequence, addsNodes)
   }
 
   /** Ends every watch once it has handed over what waits. */
   stop(): void {
     for (const watch of this.#watches) watch.end()
+  }
+
+  /** The store cannot be read any more: every watch rejects once it has handed over what waits. */
+  fail(reason: unknown): void {
+    for (const watch of this.#watches) watch.fail(reason)
   }
 
   /** Begins at once, not with the first call of `next`. */
@@ -110,19 +113,20 @@ class Watch {
   /** Of what is in the buffer and what was taken out of it to be handed over. */
   #bytes = 0
   #bytesTaken = 0
-  /** Everything up to this sequence number was handed over. */
+  /** Everything up to this sequence number was handed over, or is about to be. */
   #delivered: number
   /** The newest commit that is handed over or in the buffer. */
   #buffered: number
   /** Whether there is more than the buffer has. */
   #lags: boolean
+  #failure: { reason: unknown } | undefined
   #wake: (() => void) | undefined
 
   constructor(init: WatchInit) {
     const { options, sequence } = init
     this.#init = init
     this.#delivered = options.since ?? sequence
-    this.#buffered = sequence
+    this.#buffered = Math.max(this.#delivered, sequence)
     this.#lags = this.#delivered < sequence
     options.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -142,12 +146,14 @@ class Watch {
     return changes
   }
 
-  push(changes: readonly Change[], sequence: number): void {
-    this.#buffered = sequence
+  push(changes: readonly Change[], sequence: number, addsNodes: boolean): void {
+    const { since = 0 } = this.#init.options
+    this.#buffered = Math.max(this.#buffered, sequence)
     // What is committed while it lags is replayed with the rest.
     if (!this.#lags) {
       for (const change of changes) {
-        if (!this.#matches(change)) continue
+        // A commit is told a moment after it can be read, so that `since` may name it already.
+        if (!this.#matches(change) || (addsNodes && change.sequence <= since)) continue
         this.#buffer.push(change)
         this.#bytes += bytesOf(change)
       }
@@ -165,6 +171,11 @@ class Watch {
     this.#wake?.()
   }
 
+  fail(reason: unknown): void {
+    this.#failure = { reason }
+    this.end()
+  }
+
   readonly #onAbort = (): void => this.end()
 
   get #hasEnded(): boolean {
@@ -178,6 +189,7 @@ class Watch {
         signal?.throwIfAborted()
         if (this.#lags && !this.#hasEnded) yield* this.#replay()
         else if (this.#buffer.length > 0) yield* this.#drain()
+        else if (this.#failure !== undefined) throw this.#failure.reason
         else if (this.#hasEnded) return
         else await this.#more()
       }
@@ -205,12 +217,11 @@ class Watch {
     try {
       const changes = source.replay(this.#delivered + 1, to, options.prefix ?? '')
       for await (const change of untilAbortedEach(changes, this.#end.signal)) {
-        this.#delivered = change.sequence - 1
         if (this.#matches(change)) yield change
       }
       this.#delivered = to
     } catch (error) {
-      if (!this.#hasEnded) throw error
+      if (error !== this.#end.signal.reason) throw error
       // What came after the part that was not replayed must not follow the part that was.
       this.#lag()
     }
@@ -226,7 +237,6 @@ class Watch {
       const bytes = bytesOf(change)
       this.#bytesTaken -= bytes
       this.#bytes -= bytes
-      this.#delivered = Math.max(this.#delivered, change.sequence - 1)
       yield change
     }
     this.#delivered = to

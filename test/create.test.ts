@@ -2,11 +2,13 @@
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { afterEach, describe, expect, test } from 'vitest'
+import { blockIdFromCid, cidFromBlockId } from '../src/codec/block-id.ts'
 import {
   type BlockExchange,
   type CrdtDatastore,
   type CrdtDatastoreInit,
-  createCrdtDatastore
+  createCrdtDatastore,
+  type ReplicaView
 } from '../src/index.ts'
 import { FaultyDatastore } from './storage/faulty-datastore.ts'
 import { ManualClock } from './storage/manual-clock.ts'
@@ -21,9 +23,11 @@ const key = (name: string): Key => new Key(name)
 class LonelyExchange implements BlockExchange {
   starts = 0
   stops = 0
+  view: ReplicaView | undefined
 
-  async start(): Promise<void> {
+  async start(replica: ReplicaView): Promise<void> {
     this.starts += 1
+    this.view = replica
   }
 
   async stop(): Promise<void> {
@@ -34,6 +38,24 @@ class LonelyExchange implements BlockExchange {
 
   peers(): string[] {
     return []
+  }
+}
+
+/** The parts of interface-blockstore that a store uses, as Helia 7 has them: `get` is an async generator. */
+class MapBlockstore {
+  readonly blocks = new Map<string, Uint8Array>()
+  broken = false
+
+  async *get(cid: { toString(): string }): AsyncGenerator<Uint8Array> {
+    const block = this.blocks.get(cid.toString())
+    if (block === undefined) throw Object.assign(new Error('gone'), { name: 'NotFoundError' })
+    yield block.subarray(0, 5)
+    yield block.subarray(5)
+  }
+
+  async put(cid: { toString(): string }, bytes: Uint8Array): Promise<void> {
+    if (this.broken) throw new RangeError('the blockstore is broken')
+    this.blocks.set(cid.toString(), bytes)
   }
 }
 
@@ -204,6 +226,20 @@ describe('start and stop', () => {
     expect([broadcaster.stops, exchange.stops]).toEqual([1, 1])
   })
 
+  test('no timer of the real clock keeps the process alive, before close and after it', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
+    const broadcaster = new RemotePeer()
+    const store = await openStore({ broadcaster, exchange: new LonelyExchange(), topic: 't' })
+    const missing = await remoteNode({ priority: 1n })
+    broadcaster.say(await remoteNode({ priority: 2n, links: [missing.id] }))
+    await store.put(key('/k'), encode('1'))
+    await store.put(key('/k'), encode('2'))
+    expect(timers()).toBe(before)
+    await store.close()
+    expect(timers()).toBe(before)
+  })
+
   test('a start that fails leaves nothing running, and can be tried again', async () => {
     const clock = new ManualClock()
     const exchange = new LonelyExchange()
@@ -365,24 +401,6 @@ describe('durability', () => {
 })
 
 describe('a blockstore of its own', () => {
-  /** The parts of interface-blockstore that a store uses, as Helia 7 has them: `get` is an async generator. */
-  class MapBlockstore {
-    readonly blocks = new Map<string, Uint8Array>()
-    broken = false
-
-    async *get(cid: { toString(): string }): AsyncGenerator<Uint8Array> {
-      const block = this.blocks.get(cid.toString())
-      if (block === undefined) throw Object.assign(new Error('gone'), { name: 'NotFoundError' })
-      yield block.subarray(0, 5)
-      yield block.subarray(5)
-    }
-
-    async put(cid: { toString(): string }, bytes: Uint8Array): Promise<void> {
-      if (this.broken) throw new RangeError('the blockstore is broken')
-      this.blocks.set(cid.toString(), bytes)
-    }
-  }
-
   test('has every block, durable before its commit', async () => {
     const blockstore = new MapBlockstore()
     const datastore = new FaultyDatastore()
@@ -426,6 +444,35 @@ describe('a blockstore of its own', () => {
   })
 })
 
+describe('a blockstore that serves two topics', () => {
+  test('does not lead to a peer of one being served the blocks of the other', async () => {
+    const blockstore = new MapBlockstore()
+    const open = async (topic: string) => {
+      const [exchange, broadcaster] = [new LonelyExchange(), new RemotePeer()]
+      const store = await openStore({ blockstore, exchange, broadcaster, topic })
+      return { store, broadcaster, view: exchange.view as ReplicaView }
+    }
+    const [red, blue] = [await open('red'), await open('blue')]
+    const head = async ({ store }: typeof red): Promise<string> =>
+      blockIdFromCid((await store.heads())[0]!.cid) as string
+    await red.store.put(key('/red'), encode('1'))
+    await blue.store.put(key('/blue'), encode('2'))
+    const [ofRed, ofBlue] = [await head(red), await head(blue)]
+    expect(blockstore.blocks.size).toBe(2)
+    expect(await red.view.appliedBlock(ofRed)).toBeDefined()
+    expect(await red.view.appliedBlock(ofBlue)).toBeUndefined()
+    expect(await blue.view.appliedBlock(ofRed)).toBeUndefined()
+    // Nor is what was received and is not applied, wherever it is kept.
+    const missing = await remoteNode({ priority: 1n })
+    const waiting = await remoteNode({ priority: 2n, links: [missing.id] })
+    await blockstore.put(cidFromBlockId(missing.id), missing.bytes)
+    red.broadcaster.say(waiting)
+    await red.store.put(key('/red'), encode('3'))
+    expect((await red.store.stats()).pending).toBe(1)
+    for (const id of [missing.id, waiting.id]) expect(await red.view.appliedBlock(id)).toBeUndefined()
+  })
+})
+
 async function drain(source: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of source);
 }
@@ -461,4 +508,24 @@ const onUnhandled = (reason: unknown): void => void unhandled.push(reason)
 process.on('unhandledRejection', onUnhandled)
 afterEach(() => {
   expect(unhandled).toEqual([])
+})
+
+test('a node without gossipsub will do where a broadcaster and an exchange are given in place of both', async () => {
+  const libp2p = {
+    ...{ peerId: { toString: () => 'peer' }, getConnections: () => [], handle: async () => {} },
+    ...{ unhandle: async () => {}, register: async () => 'id', unregister: () => {} },
+    ...{ addEventListener: () => {}, removeEventListener: () => {} }
+  }
+  const exchange: BlockExchange = {
+    start: async () => {},
+    stop: async () => {},
+    async *fetch() {},
+    peers: () => []
+  }
+  const init = { datastore: new MemoryDatastore(), libp2p, topic: 'test' }
+  await expect(createCrdtDatastore(init)).rejects.toThrow(/pubsub/)
+  const store = await createCrdtDatastore({ ...init, broadcaster: new RemotePeer(), exchange })
+  const { sync, broadcast } = await store.stats()
+  expect({ sync, broadcast }).toEqual({ sync: undefined, broadcast: undefined })
+  await store.close()
 })

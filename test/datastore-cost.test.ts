@@ -1,9 +1,13 @@
 // What operations cost, counted in rows and blocks, never in time.
 import { Key } from 'interface-datastore'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import * as codec from '../src/codec/delta.ts'
 import { CountingDatastore } from './storage/counting-datastore.ts'
 import { openStore } from './storage/open-store.ts'
 import { contentOf, rowKinds } from './storage/store-check.ts'
+
+// What they are asked is counted; they answer as ever.
+vi.mock('../src/codec/delta.ts', { spy: true })
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -63,4 +67,29 @@ test('a batch of n keys reads and writes a few rows for each', async () => {
   }
   expect(costs[0]).toBeLessThanOrEqual(2 * 500 + 20)
   expect(costs[1]).toBeLessThanOrEqual(2 * 1000 + 20)
+})
+
+test('a batch of n keys is not measured again from the start at every put', async () => {
+  for (const count of [200, 2000]) {
+    const store = await openStore({ deltaBytesMax: 1024 })
+    vi.mocked(codec.elementSize).mockClear()
+    vi.mocked(codec.encodeDelta).mockClear()
+    const batch = store.batch()
+    for (let index = 0; index < count; index++) batch.put(new Key(`/${index}`), encode('1'))
+    // Each value is held against the limit when it is put, and once more when the batch is divided into nodes.
+    expect(codec.elementSize).toHaveBeenCalledTimes(count)
+    await batch.commit()
+    expect(vi.mocked(codec.elementSize).mock.calls.length).toBeLessThanOrEqual(3 * count)
+    const encoded = vi.mocked(codec.encodeDelta).mock.calls.map(([{ elements }]) => elements.length)
+    expect(encoded.length).toBeGreaterThan(1)
+    expect(encoded.reduce((sum, elements) => sum + elements, 0)).toBe(count)
+  }
+})
+
+test('writes that wait together are measured once each, however many share a node', async () => {
+  const store = await openStore()
+  vi.mocked(codec.elementSize).mockClear()
+  await Promise.all(Array.from({ length: 1000 }, (_, index) => store.put(new Key(`/${index}`), encode('1'))))
+  expect((await store.stats()).counters.localCommits).toBe(1)
+  expect(vi.mocked(codec.elementSize).mock.calls.length).toBeLessThanOrEqual(4 * 1000)
 })

@@ -4,306 +4,288 @@
  * 1. Every block of the log is hashed and merged into a scratch state, in bounded memory.
  * 2. Nodes that were applied and have no block any more are looked for at peers. As long as one is lost the state
  *    cannot be derived, and nothing else is compared or mended, for what only that node says would be thrown away.
- * 3. Every derived row is compared with the store's.
+ *    Where some came back all is derived anew, because what is remembered depends on the order of the log.
+ * 3. Every row is compared with the scratch state; when it mends, until there is nothing left to mend.
  *
- * Invariants: writes and merges go on meanwhile; what counts as a difference was seen when no commit was under way
- * and scratch and store had the same nodes; what is mended becomes what the log says, in the same turn of the
- * writer in which it was seen.
+ * Invariants: writes and merges go on meanwhile, but no purge; what counts as a difference was seen when no commit was
+ * under way and scratch and store had the same nodes; what is mended becomes what the log says, in the same turn of
+ * the writer in which it was seen; no scratch row is left, however it ends.
  */
-import { blockIdOf } from '../codec/block-id.ts'
 import type { BlockId } from '../crdt/delta.ts'
-import type { ReceivedBlock } from '../replica/ports.ts'
-import { ChangeSet, type Committer } from '../storage/commit.ts'
+import { ChangeSet } from '../storage/commit.ts'
 import type { LoggedNode } from '../storage/log-store.ts'
-import { type AppliedRow, decodeApplied, decodePending, encodeLog, type StateRow } from '../storage/rows.ts'
-import { DERIVED_KINDS, differenceOf, type Sides, suspects } from './compare.ts'
+import { decodeApplied, decodeIgnored } from '../storage/rows.ts'
+import type { CheckedStore, CheckOptions } from './checked.ts'
+import {
+  DERIVED_KINDS,
+  type DerivedKind,
+  differenceOf,
+  type Sides,
+  strayEntries,
+  suspects
+} from './compare.ts'
 import type { CheckNumbers, RowDifference } from './difference.ts'
-import { type LogParts, lastSequence, scanLog } from './log-scan.ts'
+import { logPages, readable, scanLog, sequenceOf } from './log-scan.ts'
+import { LostBlocks } from './lost-blocks.ts'
 import { Scratch } from './scratch.ts'
-import { stateDetail } from './state-detail.ts'
+import { StateCheck } from './state-check.ts'
+import { Turns } from './turns.ts'
+import { WaitingRows } from './waiting-rows.ts'
 
 /** Nodes and bytes that are merged into the scratch state at once. */
 const NODES_MAX = 256
 const BYTES_MAX = 2 * 1024 * 1024
+/** How often all rows are compared. Mending may go on for as long as commits are made of rows that are damaged. */
+const PASSES_MAX = 8
 
-/** A store as a check sees it: one that runs, or one that could not even be opened. */
-export interface CheckedStore extends LogParts {
-  committer: Committer
-  /** The state as it is; undefined where its row is gone or damaged. Its heads are complete. */
-  state(): StateRow | undefined
-  /** Runs a task when no commit is under way. */
-  exclusively<T>(task: () => Promise<T>): Promise<T>
-  /** Blocks from peers, as far as they have them. */
-  fetch(ids: readonly BlockId[]): AsyncIterable<ReceivedBlock>
-  /** How many ids may be asked for at once. */
-  fetchIdsMax: number
-  /** Rows were mended: whatever is in memory of them is read again. */
-  reload(): Promise<void>
-  /** Lets the rest of the program run, and throws where the check is to end. */
-  breathe(): Promise<void> | undefined
-}
-
-export interface CheckOptions {
-  mend: boolean
-  /** Lets go of nodes whose blocks nobody has, as if they had never been applied. */
-  forgetLostBlocks: boolean
-  onDifference(difference: RowDifference, mended: boolean): void
-  onProgress(numbers: CheckNumbers): void
-}
+const HEADS = DERIVED_KINDS.find(({ kind }) => kind === 'head') as DerivedKind
+/** What a replica has in memory, beside the state row. */
+const LOADED_KINDS = DERIVED_KINDS.filter(({ kind }) => kind === 'gap' || kind === 'head')
+const OTHER_KINDS = DERIVED_KINDS.filter((kind) => !LOADED_KINDS.includes(kind))
 
 export class Check {
   readonly #store: CheckedStore
   readonly #options: CheckOptions
-  readonly #scratch: Scratch
-  readonly #sides: Sides
+  readonly #turns: Turns
   readonly #numbers: CheckNumbers = { nodes: 0, nodesTotal: 0, rows: 0 }
+  #scratch: Scratch
   #next = 1
-  #mended = false
-  #hasTurn = false
 
-  private constructor(store: CheckedStore, options: CheckOptions, scratch: Scratch) {
+  private constructor(store: CheckedStore, options: CheckOptions) {
     this.#store = store
     this.#options = options
-    this.#scratch = scratch
-    this.#sides = { rows: store.rows, live: store.layout, derived: scratch.layout }
+    this.#turns = new Turns(store, options)
+    this.#scratch = this.#newScratch()
   }
 
   /** @returns whether everything could be compared: no block is lost. */
   static async run(store: CheckedStore, options: CheckOptions): Promise<boolean> {
-    const scratch = await Scratch.begin(store.rows, store.layout, async (sequence) => {
-      for await (const entry of scanLog(store, sequence, sequence)) if ('bytes' in entry) return entry.bytes
-      return undefined
-    })
+    const check = new Check(store, options)
+    let isWhole: boolean
     try {
-      return await new Check(store, options, scratch).#run()
-    } finally {
-      await scratch.clear()
+      isWhole = await check.#run()
+    } catch (error) {
+      // Why it failed matters more than what fails after it.
+      await check.#finish().catch(() => {})
+      throw error
     }
-  }
-
-  async #run(): Promise<boolean> {
-    this.#numbers.nodesTotal = await lastSequence(this.#store)
-    await this.#derive(this.#numbers.nodesTotal)
-    const isWhole = await this.#seeToLostBlocks()
-    if (isWhole) {
-      for (const kind of DERIVED_KINDS) {
-        for await (const rows of suspects(this.#sides, kind, (count) => this.#compared(count))) {
-          await this.#store.breathe()
-          await this.#inTurn(async () => this.#confirm(kind, rows))
-        }
-      }
-      await this.#checkPending()
-      await this.#inTurn(async () => this.#checkState())
-    }
-    if (this.#mended) await this.#inTurn(async () => this.#store.reload())
+    await check.#finish()
     return isWhole
   }
 
-  /** Merges the nodes up to a sequence number, those that were not merged yet. */
-  async #derive(to: number): Promise<void> {
+  async #run(): Promise<boolean> {
+    await this.#deriveAll()
+    const lost = new LostBlocks({
+      ...{ store: this.#store, scratch: this.#scratch, turns: this.#turns, options: this.#options },
+      catchUp: async () => this.#catchUp()
+    })
+    if ((await lost.seeTo()) > 0) {
+      await this.#checkEntries(false)
+      return false
+    }
+    if (lost.putBack > 0) await this.#deriveAll()
+    const state = new StateCheck({ ...this.#parts, isPurging: await this.#isPurging() })
+    for (let pass = 1; pass <= PASSES_MAX; pass++) {
+      const written = this.#turns.rowsWritten
+      await this.#compare(state)
+      if (this.#turns.rowsWritten === written) break
+    }
+    return true
+  }
+
+  async #finish(): Promise<void> {
+    try {
+      if (this.#turns.rowsWritten > 0) await this.#turns.take(async () => this.#store.reload())
+    } finally {
+      await this.#scratch.clear(() => this.#store.rest())
+    }
+  }
+
+  #newScratch(): Scratch {
+    const store = this.#store
+    return new Scratch(store, async (sequence) => {
+      for await (const entry of scanLog(store, sequence, sequence)) if ('bytes' in entry) return entry.bytes
+      return undefined
+    })
+  }
+
+  get #parts(): { store: CheckedStore; scratch: Scratch; turns: Turns; options: CheckOptions; sides: Sides } {
+    const { rows, layout: live } = this.#store
+    const onRows = async (count: number): Promise<void> => {
+      this.#numbers.rows += count
+      this.#options.onProgress({ ...this.#numbers })
+      await this.#store.breathe()
+    }
+    return {
+      ...{ store: this.#store, scratch: this.#scratch, turns: this.#turns, options: this.#options },
+      sides: { rows, live, derived: this.#scratch.layout, onRows }
+    }
+  }
+
+  /** Derives the state from the first node on. */
+  async #deriveAll(): Promise<void> {
+    await this.#store.breathe()
+    await this.#scratch.clear(() => this.#store.breathe())
+    this.#scratch = this.#newScratch()
+    const end = this.#end
+    const { ranges, rowCount } = await logPages(this.#store, end, () => this.#store.breathe())
+    this.#numbers.nodesTotal += rowCount
+    for (const { from, to } of ranges) await this.#derive(from, to)
+    this.#next = end + 1
+  }
+
+  /** Beyond it a replica will write its own nodes, whatever is there. */
+  get #end(): number {
+    return this.#store.memory()?.committed.sequence ?? Number.MAX_SAFE_INTEGER
+  }
+
+  /** Merges nodes into the scratch state. */
+  async #derive(from: number, to: number): Promise<void> {
     let nodes: LoggedNode[] = []
     let bytes = 0
     const flush = async (): Promise<void> => {
-      await this.#scratch.apply(nodes)
+      await this.#scratch.apply(await this.#placed(nodes))
       this.#numbers.nodes += nodes.length
+      this.#numbers.nodesTotal = Math.max(this.#numbers.nodesTotal, this.#numbers.nodes)
       this.#options.onProgress({ ...this.#numbers })
       nodes = []
       bytes = 0
     }
-    for await (const entry of scanLog(this.#store, this.#next, to)) {
+    for await (const entry of scanLog(this.#store, from, to)) {
       if ('bytes' in entry) {
         nodes.push(entry)
         bytes += entry.bytes.length
         if (nodes.length >= NODES_MAX || bytes >= BYTES_MAX) await flush()
-      } else await this.#removeBadEntry(entry)
+      } else this.#numbers.nodesTotal -= 1
       await this.#store.breathe()
     }
     if (nodes.length > 0) await flush()
-    this.#next = Math.max(this.#next, to + 1)
   }
 
-  /** Runs a task when no commit is under way; within another such task, at once. */
-  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#hasTurn) return await task()
-    return await this.#store.exclusively(async () => {
-      this.#hasTurn = true
-      try {
-        return await task()
-      } finally {
-        this.#hasTurn = false
-      }
+  /** Leaves out entries whose node stands in the log where its own row says. */
+  async #placed(nodes: readonly LoggedNode[]): Promise<LoggedNode[]> {
+    const { rows, layout } = this.#store
+    const names = nodes.map(({ id }) => layout.applied(id))
+    const values = await rows.getMany(names)
+    const placed: LoggedNode[] = []
+    for (const [index, node] of nodes.entries()) {
+      const value = values[index]
+      const applied = value === undefined ? undefined : readable(() => decodeApplied('', value))
+      const place = applied === undefined || applied instanceof Error ? node.sequence : applied.sequence
+      if (place === node.sequence || !(await this.#isAt(place, node.id))) placed.push(node)
+    }
+    return placed
+  }
+
+  async #isAt(sequence: number, id: BlockId): Promise<boolean> {
+    if (sequence < 1 || sequence > this.#end) return false
+    for await (const entry of scanLog(this.#store, sequence, sequence))
+      return 'bytes' in entry && entry.id === id
+    return false
+  }
+
+  /** Derives what was committed meanwhile. */
+  async #catchUp(): Promise<void> {
+    const to = this.#store.memory()?.committed.sequence ?? 0
+    if (to < this.#next) return
+    await this.#derive(this.#next, to)
+    this.#next = to + 1
+  }
+
+  /** Runs a task when no commit is under way and both sides have the same nodes. */
+  async #inStep<T>(task: () => Promise<T>): Promise<T> {
+    // Writes wait for a turn, so most of what came meanwhile is derived before it.
+    await this.#catchUp()
+    return await this.#turns.take(async () => {
+      await this.#catchUp()
+      return await task()
     })
   }
 
-  /** Derives what was committed meanwhile. Only where no commit is under way. */
-  async #catchUp(): Promise<void> {
-    await this.#derive(this.#store.state()?.sequence ?? 0)
-  }
-
-  async #removeBadEntry({ row, id, detail }: { row: string; id?: BlockId; detail: string }): Promise<void> {
+  /** One pass over all rows. */
+  async #compare(state: StateCheck): Promise<void> {
     const { mend } = this.#options
-    const changes = new ChangeSet()
-    changes.delete(row)
-    if (mend) await this.#mend(changes)
-    this.#tell({ kind: 'block', problem: 'wrong', row, ...(id === undefined ? {} : { id }), detail }, mend)
+    // What a purge that was cut off leaves open is written by its end.
+    const isOpen = !mend && (await this.#isPurging())
+    if (!isOpen) for (const kind of LOADED_KINDS) await this.#compareKind(kind)
+    // What commits count with has to be right before they build on rows that were mended.
+    if (mend) await this.#inStep(async () => this.#checkState(state))
+    for (const kind of OTHER_KINDS) await this.#compareKind(kind)
+    await this.#checkEntries(mend)
+    const waiting = new WaitingRows(this.#parts)
+    await waiting.check()
+    state.clockOfWaiting = waiting.clock
+    await this.#inStep(async () => this.#checkState(state))
   }
 
-  /** @returns whether there is none left. */
-  async #seeToLostBlocks(): Promise<boolean> {
-    const { rows, layout } = this.#store
-    for await (const { row, value } of rows.scan(layout.appliedNodes)) {
-      await this.#store.breathe()
-      const id = layout.idOf(row)
-      const applied = readApplied(row, value)
-      // A damaged row is compared with the others later: if its node is in the log, nothing is lost.
-      if (applied === undefined || (await this.#scratch.stores.log.applied(id)) !== undefined) continue
-      await this.#inTurn(async () => {
-        await this.#catchUp()
-        const isHere = (await this.#scratch.stores.log.applied(id)) !== undefined
-        // It may have been purged since it was read.
-        const [still] = await rows.getMany([row])
-        if (!isHere && still !== undefined) await this.#scratch.remember(id, applied)
-      })
+  async #compareKind(kind: DerivedKind): Promise<void> {
+    for await (const rows of suspects(this.#parts.sides, kind)) {
+      await this.#inStep(async () => this.#confirm(kind, rows))
     }
-    if (this.#options.mend) await this.#fetchLostBlocks()
-    let lost = 0
-    for await (const { id, ...applied } of this.#scratch.lost()) {
-      const forgets = this.#options.mend && this.#options.forgetLostBlocks
-      if (forgets) await this.#forget(id, applied)
-      else lost += 1
-      const detail = forgets ? 'forgotten: nobody has it' : 'nobody has it'
-      this.#tell({ ...this.#lostBlock(id, applied), detail }, forgets)
-    }
-    return lost === 0
   }
 
-  async #fetchLostBlocks(): Promise<void> {
-    let asked = new Map<BlockId, AppliedRow>()
-    const fetch = async (): Promise<void> => {
-      for await (const { bytes } of this.#store.fetch([...asked.keys()])) {
-        const id = await blockIdOf(bytes)
-        const applied = asked.get(id)
-        if (applied === undefined || !asked.delete(id)) continue
-        await this.#putBack({ id, bytes, sequence: applied.sequence })
-        this.#tell({ ...this.#lostBlock(id, applied), detail: 'fetched from a peer' }, true)
-      }
-      asked = new Map()
-    }
-    for await (const { id, ...applied } of this.#scratch.lost()) {
-      asked.set(id, applied)
-      if (asked.size >= this.#store.fetchIdsMax) await fetch()
-    }
-    if (asked.size > 0) await fetch()
+  async #checkState(state: StateCheck): Promise<void> {
+    // Commits that came after the heads were compared wrote them as they had them in memory.
+    if (this.#options.mend) await this.#compareKind(HEADS)
+    await state.check()
   }
 
-  async #putBack(node: LoggedNode): Promise<void> {
-    const { blocks, layout } = this.#store
-    const { id, bytes, sequence } = node
-    await blocks?.put(id, bytes)
-    const changes = new ChangeSet()
-    changes.put(layout.log(sequence), encodeLog({ id, bytes: blocks === undefined ? bytes : undefined }))
-    await this.#mend(changes)
-    await this.#scratch.apply([node])
-    await this.#scratch.forget(id)
-  }
-
-  async #forget(id: BlockId, { sequence }: AppliedRow): Promise<void> {
-    const { layout } = this.#store
-    const changes = new ChangeSet()
-    for (const row of [layout.applied(id), layout.log(sequence), layout.deferredNode(id)]) changes.delete(row)
-    await this.#mend(changes)
-    await this.#scratch.forget(id)
-  }
-
-  async #confirm(kind: (typeof DERIVED_KINDS)[number], rows: readonly string[]): Promise<void> {
-    await this.#catchUp()
+  async #confirm(kind: DerivedKind, rows: readonly string[]): Promise<void> {
     const changes = new ChangeSet()
     for (const row of rows) {
-      const found = await differenceOf(this.#sides, kind, row)
+      const found = await differenceOf(this.#parts.sides, kind, row)
       if (found === undefined) continue
       const { expected, ...difference } = found
       if (expected === undefined) changes.delete(row)
       else changes.put(row, expected)
-      this.#tell(difference, this.#options.mend)
+      this.#turns.tell(difference, this.#options.mend)
     }
-    if (this.#options.mend && changes.rows.size > 0) await this.#write(changes)
+    if (this.#options.mend) await this.#turns.write(changes)
   }
 
-  /** Blocks that wait are no part of the state; a damaged one is dropped, and its branch is fetched anew. */
-  async #checkPending(): Promise<void> {
+  /** Rows of the log that hold no node, or one that stands elsewhere in the log. */
+  async #checkEntries(mend: boolean): Promise<void> {
+    const { sides } = this.#parts
+    for await (const rows of strayEntries(sides)) {
+      await this.#inStep(async () => {
+        const changes = new ChangeSet()
+        for (const row of rows) {
+          const difference = await this.#entryDifference(row)
+          if (difference === undefined) continue
+          changes.delete(row)
+          this.#turns.tell(difference, mend)
+        }
+        if (mend) await this.#turns.write(changes)
+      })
+    }
+  }
+
+  async #entryDifference(row: string): Promise<RowDifference | undefined> {
     const { rows, layout } = this.#store
-    for await (const { row, value } of rows.scan(layout.pending)) {
-      this.#compared(1)
-      if (await isPendingBlock(layout.idOf(row), row, value)) continue
-      const changes = new ChangeSet()
-      changes.delete(row)
-      if (this.#options.mend) await this.#mend(changes)
-      this.#tell({ kind: 'pending', problem: 'wrong', row }, this.#options.mend)
+    const [derived, live] = await rows.getMany([this.#scratch.layout.rebase(row, layout), row])
+    if (derived !== undefined || live === undefined) return undefined
+    const sequence = sequenceOf(layout, row)
+    const extra = { kind: 'block', problem: 'extra', row } as const
+    if (sequence === undefined) return { ...extra, detail: 'its key has no sequence number' }
+    if (sequence >= this.#next) return { ...extra, detail: 'it is beyond the end of the log' }
+    for await (const entry of scanLog(this.#store, sequence, sequence)) {
+      const { id } = entry
+      const about = id === undefined ? {} : { id }
+      if (!('bytes' in entry)) return { ...extra, problem: 'wrong', ...about, detail: entry.detail }
+      const other = await this.#scratch.stores.log.applied(entry.id)
+      if (other === undefined) return undefined
+      return { ...extra, ...about, detail: `the node has the sequence number ${other.sequence}` }
     }
-  }
-
-  async #checkState(): Promise<void> {
-    await this.#catchUp()
-    const { layout } = this.#store
-    const state = this.#store.state()
-    const derived = this.#scratch.state.committed
-    const heads = this.#scratch.stores.heads.list()
-    const detail = state === undefined ? undefined : stateDetail(state, { ...derived, heads })
-    if (state === undefined && derived.sequence === 0) return
-    if (detail === '' && !this.#mended) return
-    if (detail !== '') {
-      const problem = state === undefined ? 'missing' : 'wrong'
-      const about = detail === undefined ? {} : { detail }
-      this.#tell({ kind: 'state', problem, row: layout.state, ...about }, this.#options.mend)
-    }
-    if (!this.#options.mend) return
-    const sequence = Math.max(state?.sequence ?? 0, derived.sequence)
-    const clock = state !== undefined && state.clock > derived.clock ? state.clock : derived.clock
-    const changes = new ChangeSet()
-    changes.put(layout.state, this.#scratch.encodeState({ ...derived, sequence, clock }))
-    for (const kind of DERIVED_KINDS.filter((one) => one.kind === 'head')) {
-      // Commits that came after the heads were compared wrote them as they had them in memory.
-      for await (const rows of suspects(this.#sides, kind, () => {})) await this.#confirm(kind, rows)
-    }
-    await this.#write(changes)
-    await this.#store.reload()
-  }
-
-  #compared(count: number): void {
-    this.#numbers.rows += count
-    this.#options.onProgress({ ...this.#numbers })
-  }
-
-  #lostBlock(id: BlockId, { sequence }: AppliedRow): RowDifference {
-    return { kind: 'block', problem: 'missing', row: this.#store.layout.log(sequence), id }
-  }
-
-  #tell(difference: RowDifference, mended: boolean): void {
-    this.#options.onDifference(difference, mended)
-  }
-
-  async #mend(changes: ChangeSet): Promise<void> {
-    await this.#inTurn(async () => this.#write(changes))
-  }
-
-  async #write(changes: ChangeSet): Promise<void> {
-    this.#mended = true
-    await this.#store.committer.commit(changes)
-  }
-}
-
-function readApplied(row: string, value: Uint8Array): AppliedRow | undefined {
-  try {
-    return decodeApplied(row, value)
-  } catch {
     return undefined
   }
-}
 
-async function isPendingBlock(id: BlockId, row: string, value: Uint8Array): Promise<boolean> {
-  try {
-    return (await blockIdOf(decodePending(row, value).bytes)) === id
-  } catch {
+  /** Whether the purge of any DAG was cut off and goes on at the next start. */
+  async #isPurging(): Promise<boolean> {
+    const { rows, layout } = this.#store
+    for await (const { row, value } of rows.scan(layout.ignored)) {
+      const ignored = readable(() => decodeIgnored(row, value))
+      if (!(ignored instanceof Error) && !ignored.purged) return true
+    }
     return false
   }
 }

@@ -14,15 +14,19 @@ import type { RowDifference, RowKind } from './difference.ts'
 
 /** Rows that are compared at once. */
 const HAND = 256
+/** Those of values, which may be as large as a delta. */
+const VALUES_HAND = 16
 
 export interface Sides {
   rows: RowStore
   live: Layout
   derived: Layout
+  /** Called for every hand of rows before it is compared; lets others run, and throws where the check is to end. */
+  onRows(count: number): Promise<void>
 }
 
 /** A kind of rows that is derived from the log, with the prefix of its rows below the namespace. */
-interface DerivedKind {
+export interface DerivedKind {
   kind: RowKind
   prefix(layout: Layout): string
   /** What the row is about. */
@@ -58,19 +62,32 @@ export const DERIVED_KINDS: readonly DerivedKind[] = [
 ]
 
 /** Rows of one kind that seem to differ, by their names in the store, some at a time. */
-export async function* suspects(
-  { rows, live, derived }: Sides,
-  { kind, prefix }: DerivedKind,
-  onRows: (count: number) => void
-): AsyncGenerator<string[]> {
-  const compareHand = async (names: readonly string[]): Promise<string[]> => {
-    onRows(names.length)
-    const [ours, theirs] = await readBoth({ rows, live, derived }, names)
+export async function* suspects(sides: Sides, { kind, prefix }: DerivedKind): AsyncGenerator<string[]> {
+  const { rows, live, derived, onRows } = sides
+  const hand = kind === 'value' ? VALUES_HAND : HAND
+  const differing = async (names: readonly string[]): Promise<string[]> => {
+    await onRows(names.length)
+    const [ours, theirs] = await readBoth(sides, names)
     return names.filter((_, index) => !areEqual(kind, ours[index], theirs[index]))
   }
-  yield* inHands(rows.scanKeys(prefix(live)), compareHand)
+  yield* inHands(rows.scanKeys(prefix(live)), differing, hand)
+  // Those that are there were compared already.
+  const absent = async (names: readonly string[]): Promise<string[]> => {
+    await onRows(names.length)
+    const ours = await rows.getMany(names)
+    return names.filter((_, index) => ours[index] === undefined)
+  }
   const derivedNames = map(rows.scanKeys(prefix(derived)), (row) => live.rebase(row, derived))
-  yield* inHands(derivedNames, compareHand)
+  yield* inHands(derivedNames, absent, hand)
+}
+
+/** Rows of the log of which nothing was derived. Their blocks, the most of the store, are not read again. */
+export async function* strayEntries({ rows, live, derived, onRows }: Sides): AsyncGenerator<string[]> {
+  yield* inHands(rows.scanKeys(live.logEntries), async (names) => {
+    await onRows(names.length)
+    const known = await rows.getMany(names.map((name) => derived.rebase(name, live)))
+    return names.filter((_, index) => known[index] === undefined)
+  })
 }
 
 /** What is wrong with one row now; undefined if nothing is. */
@@ -120,19 +137,22 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
-async function* inHands(
+/** Those of the names that are found, some at a time. */
+export async function* inHands(
   names: AsyncIterable<string>,
-  compare: (names: readonly string[]) => Promise<string[]>
+  find: (names: readonly string[]) => Promise<string[]>,
+  size = HAND
 ): AsyncGenerator<string[]> {
   let hand: string[] = []
   for await (const name of names) {
     hand.push(name)
-    if (hand.length < HAND) continue
-    const found = await compare(hand)
+    if (hand.length < size) continue
+    const found = await find(hand)
     hand = []
     if (found.length > 0) yield found
   }
-  const found = await compare(hand)
+  if (hand.length === 0) return
+  const found = await find(hand)
   if (found.length > 0) yield found
 }
 

@@ -21,6 +21,8 @@ export type RowKind =
   | 'state'
   /** A block that waits for its ancestors. */
   | 'pending'
+  /** A head that was heard of and is not here yet. */
+  | 'wanted'
   /** Layout and topic of the store. */
   | 'meta'
   /** A DAG that is ignored. */

@@ -6,7 +6,7 @@
 import { ChangeSet } from '../storage/commit.ts'
 import { LAYOUT } from '../storage/keys.ts'
 import { decodeIgnored, decodeMeta, encodeIgnored, encodeMeta } from '../storage/rows.ts'
-import type { CheckedStore } from './check.ts'
+import type { CheckedStore } from './checked.ts'
 import type { RowDifference } from './difference.ts'
 
 export interface OpeningRowsOptions {
@@ -57,6 +57,11 @@ async function* checkIgnored(
   changes: ChangeSet
 ): AsyncGenerator<RowDifference> {
   for await (const { row, value } of rows.scan(layout.ignored)) {
+    if (layout.ignoredDag(layout.dagNameOfIgnored(row)) !== row) {
+      changes.delete(row)
+      yield { kind: 'ignored', problem: 'extra', row }
+      continue
+    }
     if (decodes(() => decodeIgnored(row, value))) continue
     // The purge is done once more, which does no harm.
     changes.put(row, encodeIgnored({ purged: false }))

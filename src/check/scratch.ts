@@ -5,17 +5,17 @@
  * Invariants: nothing outside the scratch rows is written; nodes keep their sequence numbers; a scratch that was
  * left behind by a crash is cleared before the next one begins.
  */
-import { decodeNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { CommitDraft, type MergeStores } from '../replica/merge.ts'
 import { ReplicaState } from '../replica/state.ts'
 import { GapStore } from '../storage/gap-store.ts'
 import { HeadsStore } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
-import { type LoggedNode, LogStore } from '../storage/log-store.ts'
+import { type BlockSource, type LoggedNode, LogStore } from '../storage/log-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
 import { type AppliedRow, decodeApplied, encodeApplied, encodeState, type StateRow } from '../storage/rows.ts'
 import { SetStore } from '../storage/set-store.ts'
+import type { LogParts } from './log-scan.ts'
 
 /** Rows that are deleted at once. */
 const CLEARED_ROWS = 512
@@ -29,29 +29,25 @@ export class Scratch {
   readonly state: ReplicaState
   readonly #rows: RowStore
 
-  private constructor(rows: RowStore, layout: Layout, blockAt: BlockAt) {
+  /** A state that is derived from nothing. Clear what another left behind first. */
+  constructor({ rows, layout, codec }: LogParts, blockAt: BlockAt) {
     this.#rows = rows
-    this.layout = layout
-    this.state = ReplicaState.load(layout.state, undefined)
-    const log: LogStore = new LogStore(rows, layout, {
+    this.layout = layout.scratch()
+    this.state = ReplicaState.load(this.layout.state, undefined)
+    const source: BlockSource = {
       get: async (id) => {
         const applied = await log.applied(id)
         return applied === undefined ? undefined : await blockAt(applied.sequence)
       },
       put: async () => {}
-    })
+    }
+    const log = new LogStore(rows, this.layout, source, codec)
     this.stores = {
-      ...{ rows, layout, log, sets: new SetStore(rows, layout) },
-      ...{ heads: new HeadsStore(layout), gaps: new GapStore(rows, layout) },
+      ...{ rows, layout: this.layout, log, sets: new SetStore(rows, this.layout) },
+      ...{ heads: new HeadsStore(this.layout), gaps: new GapStore(rows, this.layout) },
       // Nobody reads a half of it, and after a crash all of it is cleared.
       committer: { commit: async (changes) => await rows.write(changes.rows) }
     }
-  }
-
-  static async begin(rows: RowStore, live: Layout, blockAt: BlockAt): Promise<Scratch> {
-    const scratch = new Scratch(rows, live.scratch(), blockAt)
-    await scratch.clear()
-    return scratch
   }
 
   /** Merges nodes that were not merged yet, in one commit. */
@@ -63,7 +59,7 @@ export class Scratch {
     })
     if (fresh.length === 0) return
     const draft = new CommitDraft(this.stores, this.state, 'remote')
-    const nodes = fresh.map(({ id, bytes }) => decodeNode(id, bytes))
+    const nodes = fresh.map(({ id, bytes }) => this.stores.log.codec.decode(id, bytes))
     for (const { delta } of nodes) this.state.observe(delta.priority)
     await draft.apply(
       nodes,
@@ -93,14 +89,19 @@ export class Scratch {
     }
   }
 
-  /** Deletes every scratch row. */
-  async clear(): Promise<void> {
+  /**
+   * Deletes every scratch row.
+   *
+   * @param rest - called now and then; lets others run.
+   */
+  async clear(rest: () => Promise<void> | undefined): Promise<void> {
     let gone = new Map<string, null>()
     for await (const row of this.#rows.scanKeys(this.layout.all)) {
       gone.set(row, null)
       if (gone.size < CLEARED_ROWS) continue
       await this.#rows.write(gone)
       gone = new Map()
+      await rest()
     }
     if (gone.size > 0) await this.#rows.write(gone)
   }

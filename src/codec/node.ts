@@ -9,7 +9,7 @@
 import type { BlockId, Delta, Element, Tombstone } from '../crdt/delta.ts'
 import { parseBlockId } from './block-id.ts'
 import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
-import { decodeDelta, encodeDelta } from './delta.ts'
+import { decodeDelta, encodeDelta, type WireDelta } from './delta.ts'
 import { canonicalKey } from './key.ts'
 import { WireError } from './wire-reader.ts'
 
@@ -31,13 +31,49 @@ export interface DagNode {
 
 const emptyDelta = (): Delta => ({ elements: [], tombstones: [], priority: 0n, dagName: '', requires: [] })
 
+/**
+ * How a delta becomes the data of a block: go-ds-crdt's `DeltaFactory`, for swarms whose Go peers set one. All
+ * replicas of a swarm must have the same.
+ */
+export interface DeltaCodec {
+  /** The same delta always gives the same bytes. */
+  encode(delta: Delta): Uint8Array
+  /**
+   * Throws where the bytes are no delta: the block is then a node without effects, as it must be on every replica.
+   * Keys may be as they were sent; ids of tombstones are `/` and the upper-case base32 of a sha2-256 multihash.
+   */
+  decode(bytes: Uint8Array): Delta
+}
+
+/** Nodes as bytes, and bytes as nodes. */
+export class NodeCodec {
+  readonly #deltaCodec: DeltaCodec | undefined
+
+  /** @param deltaCodec - in place of go-ds-crdt's own protobuf message. */
+  constructor(deltaCodec?: DeltaCodec) {
+    this.#deltaCodec = deltaCodec
+  }
+
+  /** The bytes of a node. */
+  encode(delta: Delta, links: readonly BlockId[]): Uint8Array {
+    return this.#deltaCodec === undefined
+      ? encodeNode(delta, links)
+      : encodeDagPb(this.#deltaCodec.encode(delta), links)
+  }
+
+  /** Understands a block whose bytes were verified to have this id. Never throws. */
+  decode(id: BlockId, bytes: Uint8Array): DagNode {
+    return decodeNode(id, bytes, this.#deltaCodec)
+  }
+}
+
 /** The bytes of a node. */
 export function encodeNode(delta: Delta, links: readonly BlockId[]): Uint8Array {
   return encodeDagPb(encodeDelta(delta), links)
 }
 
 /** Understands a block whose bytes were verified to have this id. Never throws. */
-export function decodeNode(id: BlockId, bytes: Uint8Array): DagNode {
+export function decodeNode(id: BlockId, bytes: Uint8Array, deltaCodec?: DeltaCodec): DagNode {
   const block = decodeDagPb(bytes)
   if (block === undefined) {
     return { id, bytes, links: [], foreignLinks: 0, delta: emptyDelta(), oddity: 'not-dag-pb' }
@@ -45,15 +81,14 @@ export function decodeNode(id: BlockId, bytes: Uint8Array): DagNode {
   const { links, foreignLinks, data } = block
   const node = { id, bytes, links: [...new Set(links)], foreignLinks }
   try {
-    return { ...node, delta: effectiveDelta(data) }
+    return { ...node, delta: effectiveDelta(deltaCodec?.decode(data) ?? decodeDelta(data)) }
   } catch (error) {
-    if (!(error instanceof WireError)) throw error
+    if (deltaCodec === undefined && !(error instanceof WireError)) throw error
     return { ...node, delta: emptyDelta(), oddity: 'invalid-delta' }
   }
 }
 
-function effectiveDelta(bytes: Uint8Array): Delta {
-  const wire = decodeDelta(bytes)
+function effectiveDelta(wire: WireDelta | Delta): Delta {
   const elements = new Map<string, Element>()
   for (const { key: sent, value } of wire.elements) {
     const key = canonicalKey(sent)

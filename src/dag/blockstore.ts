@@ -10,7 +10,9 @@ import type { BlockSource } from '../storage/log-store.ts'
 
 /** The parts of interface-blockstore that are used; versions differ in what `get` returns. */
 export interface Blockstore {
+  /** Throws a `NotFoundError` where there is no such block. With `offline` nobody else may be asked for it. */
   get(cid: CID, options?: { offline?: boolean; signal?: AbortSignal }): BlockstoreBytes
+  /** The block is durable when this returns, or when the promise that it returns resolves. */
   put(cid: CID, bytes: Uint8Array): unknown
 }
 

@@ -19,6 +19,7 @@ export interface DrawableNode extends Pick<DagNode, 'id' | 'links' | 'delta' | '
   gaps?: readonly BlockId[]
 }
 
+/** How much is drawn. */
 export interface RenderOptions {
   /**
    * The most nodes that are drawn; a last line says so if there were more.
@@ -28,6 +29,7 @@ export interface RenderOptions {
   limit?: number
 }
 
+/** How much is drawn, and how wide. */
 export interface PrintOptions extends RenderOptions {
   /**
    * The most lanes that are drawn side by side. How many there are besides is said in numbers.

@@ -12,7 +12,7 @@
  * What is applied while the walk goes on is not a part of it; what is purged meanwhile may be missed.
  */
 import { decodeDagPb } from '../codec/dag-pb.ts'
-import { type DagNode, decodeNode } from '../codec/node.ts'
+import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { CorruptRowError } from '../errors.ts'
 import type { LogStore } from '../storage/log-store.ts'
@@ -37,7 +37,7 @@ interface Known {
  * @param breathe - called for every block read: lets others run now and then, and throws to end the walk.
  */
 export async function* traverse(
-  log: Pick<LogStore, 'appliedMany' | 'at'>,
+  log: Pick<LogStore, 'appliedMany' | 'at' | 'codec'>,
   from: readonly BlockId[],
   breathe?: () => Promise<void> | undefined
 ): AsyncGenerator<TraversedNode> {
@@ -58,7 +58,7 @@ export async function* traverse(
       await breathe?.()
       const bytes = await blockOf(log, known)
       if (bytes === undefined) continue
-      const node = met ? undefined : decodeNode(known.id, bytes)
+      const node = met ? undefined : log.codec.decode(known.id, bytes)
       const { applied, gaps } = await findLinks(log, node?.links ?? decodeDagPb(bytes)?.links ?? [])
       for (const [link, row] of applied) {
         if (row < sequence) frontier.add({ id: link, sequence: row, met })
@@ -86,7 +86,7 @@ async function findLinks(
 
 /** Nothing for a node whose DAG was purged since it became known. */
 async function blockOf(
-  log: Pick<LogStore, 'appliedMany' | 'at'>,
+  log: Pick<LogStore, 'appliedMany' | 'at' | 'codec'>,
   { id, sequence }: Known
 ): Promise<Uint8Array | undefined> {
   const entry = await log.at(sequence)

@@ -14,7 +14,7 @@ export type DecidingRule = 'no-version' | 'only-version' | 'priority' | 'value' 
 
 export interface ExplainedKey {
   rule: DecidingRule
-  /** The winner first; no more than were asked for. */
+  /** The winner first; as many as were asked for, and two at least, if there are so many. */
   versions: RankedVersion[]
   /** How many there are in all. */
   versionCount: number
@@ -28,7 +28,7 @@ export async function explain(reader: Reader, key: string, versionsMax: number):
     versions.push(version)
     if (versions.length >= Math.max(2, versionsMax)) break
   }
-  return { rule: decidingRule(versions), versions: versions.slice(0, versionsMax), versionCount }
+  return { rule: decidingRule(versions), versions, versionCount }
 }
 
 function decidingRule([winner, second]: readonly Version[]): DecidingRule {

@@ -4,7 +4,6 @@
  *
  * Invariant: memory is bounded by one node and the alive versions' ids, however long the log is.
  */
-import { decodeNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { AppliedRow } from '../storage/rows.ts'
 import type { Reader } from './versions.ts'
@@ -30,7 +29,7 @@ export async function* history(
   const alive = new Set<BlockId>()
   for await (const { id } of sets.alive(key)) alive.add(id)
   for await (const { id, bytes } of log.readBackwards(1, before - 1)) {
-    const { elements, tombstones } = decodeNode(id, bytes).delta
+    const { elements, tombstones } = log.codec.decode(id, bytes).delta
     const element = elements.find((one) => one.key === key)
     const removed = tombstones.filter((one) => one.key === key).map((tombstone) => tombstone.id)
     if (element === undefined && removed.length === 0) continue

@@ -7,7 +7,6 @@
  *
  * Invariant: memory is bounded by one node, however long the log is.
  */
-import { decodeNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { LogStore } from '../storage/log-store.ts'
 import type { Origin } from '../storage/rows.ts'
@@ -30,7 +29,7 @@ export async function* replay(
   { from, to, prefix }: { from: number; to: number; prefix: string }
 ): AsyncGenerator<ReplayedChange> {
   for await (const { id, bytes, sequence } of log.read(from, to)) {
-    const { elements, tombstones } = decodeNode(id, bytes).delta
+    const { elements, tombstones } = log.codec.decode(id, bytes).delta
     const keys = new Set([...tombstones, ...elements].map(({ key }) => key))
     const origin = (await log.applied(id))?.origin
     if (origin === undefined) continue

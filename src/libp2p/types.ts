@@ -31,12 +31,26 @@ export interface EventLike<Detail> {
   detail: Detail
 }
 
+/** Numbers by label, read when somebody asks for them. */
+export interface CalculatedMetricLike {
+  label: string
+  help: string
+  calculate(): Record<string, number>
+}
+
+/** The parts of libp2p's `Metrics` that are used. */
+export interface MetricsLike {
+  registerMetricGroup(name: string, options: CalculatedMetricLike): unknown
+  registerCounterGroup(name: string, options: CalculatedMetricLike): unknown
+}
+
 /** A libp2p node. */
 export interface Libp2pLike {
   peerId: PeerIdLike
   /** `services.pubsub` is a gossipsub, where there is one. */
   services?: object
   logger?: ComponentLogger
+  metrics?: MetricsLike
   peerStore?: { get(peerId: never): Promise<{ protocols: string[] }> }
   getConnections(): ConnectionLike[]
   /** libp2p 2 calls a handler with `{ stream, connection }`, libp2p 3 with `stream, connection`. */

@@ -88,6 +88,15 @@ export class Announcer {
     this.#flushSoon()
   }
 
+  /** The nodes of a DAG are not here any more, and could not be served. */
+  forget(dagName: string): void {
+    for (const [id, head] of this.#backlog) {
+      if (head.dagName !== dagName) continue
+      this.#backlog.delete(id)
+      this.#backlogBytes -= announcedHeadSize(head)
+    }
+  }
+
   /** Heads changed by nodes that did not come by gossip, so that those who only gossip with us may lack them. */
   learned(): void {
     const { limits, random } = this.#init

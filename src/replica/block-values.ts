@@ -4,7 +4,6 @@
  * Invariant: a bounded number of decoded blocks is kept at hand, because the versions of neighbouring keys tend to
  * lie in the same blocks.
  */
-import { decodeNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { CorruptRowError } from '../errors.ts'
 import type { Layout } from '../storage/keys.ts'
@@ -40,7 +39,7 @@ export class BlockValues {
     const known = this.#decoded.get(id)
     if (known !== undefined) return known
     const bytes = await this.#log.block(id)
-    const elements = bytes === undefined ? [] : decodeNode(id, bytes).delta.elements
+    const elements = bytes === undefined ? [] : this.#log.codec.decode(id, bytes).delta.elements
     const values = new Map(elements.map(({ key, value }) => [key, value]))
     const oldest = this.#decoded.keys().next().value
     if (oldest !== undefined && this.#decoded.size >= DECODED_BLOCKS_MAX) this.#decoded.delete(oldest)

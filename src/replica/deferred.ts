@@ -2,7 +2,6 @@
  * Runs what an older version could not: nodes that were applied without their effects because they require features
  * that it did not know (wire format, field 100 of `Delta`).
  */
-import { decodeNode } from '../codec/node.ts'
 import { decodeFeatures } from '../storage/rows.ts'
 import { CommitDraft, type Committed, KNOWN_FEATURES, type MergeStores } from './merge.ts'
 import type { ReplicaState } from './state.ts'
@@ -20,7 +19,7 @@ export async function runDeferred(
     const bytes = await log.block(id)
     if (bytes === undefined) continue
     const draft = new CommitDraft(stores, state, 'remote')
-    await draft.runDeferred(decodeNode(id, bytes))
+    await draft.runDeferred(log.codec.decode(id, bytes))
     onCommitted(await draft.commit())
   }
 }

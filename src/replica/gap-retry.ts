@@ -17,6 +17,8 @@ export interface GapRetryInit {
   limits: Limits
   logger: Logger
   hasGaps(): boolean
+  /** Whether a missing block is of no use, because its DAG is ignored. */
+  isIgnored(id: BlockId): boolean
   /** Asks for these, once. */
   ask(missing: readonly BlockId[]): void
 }
@@ -55,8 +57,8 @@ export class GapRetry {
 
   /** The missing blocks take turns where there are more than one request may ask for. */
   async #retry(): Promise<void> {
-    const { gaps, limits, ask } = this.#init
-    const missing = await gaps.missing(limits.fetchIdsMax, this.#last)
+    const { gaps, limits, isIgnored, ask } = this.#init
+    const missing = await gaps.missing(limits.fetchIdsMax, this.#last, isIgnored)
     this.#last = missing.at(-1)
     if (!this.#stopped) ask(missing)
   }

@@ -10,50 +10,25 @@
  * memory and blocks on disk are bounded, the latter for each peer; whatever a peer sends is at worst counted and
  * reported, never thrown.
  */
-import { blockIdOf } from '../codec/block-id.ts'
-import { type DagNode, decodeNode } from '../codec/node.ts'
+import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
-import type { Limits } from '../options.ts'
 import type { ChangeSet } from '../storage/commit.ts'
-import type { LogStore } from '../storage/log-store.ts'
-import type { PendingStore } from '../storage/pending-store.ts'
-import type { ReplicaCounters } from './counters.ts'
+import { BlockChecks } from './block-checks.ts'
 import { EvictedHeads } from './evicted.ts'
-import type { Receipt, RefusedBlock } from './listener.ts'
+import type { IngestInit } from './ingest-ports.ts'
+import type { Receipt } from './listener.ts'
 import { type PendingBlock, PendingBlocks, WINDOW_LINKS } from './pending.ts'
 import { PendingRows } from './pending-rows.ts'
 import type { PeerName, ReceivedBlock } from './ports.ts'
 import { ReadyQueue } from './ready.ts'
 import { Room } from './room.ts'
 import { Settlement } from './settlement.ts'
-import type { ReplicaState } from './state.ts'
-
-export interface IngestInit {
-  log: LogStore
-  pendingStore: PendingStore
-  state: ReplicaState
-  limits: Limits
-  counters: ReplicaCounters
-  /** Whether nothing of this DAG is taken. */
-  isIgnored(dagName: string): boolean
-  /** A block is counted as bad, and may be dropped. */
-  refused(block: RefusedBlock): void
-  /** There is something for the writer to do. */
-  wake(): void
-  /** Blocks that are missing, and who led here; `root` where they are heads that were dropped for a while. */
-  want(ids: Iterable<BlockId>, from: PeerName, root: boolean): void
-  /** This one is here; says whether it was wanted as a head. */
-  arrived(id: BlockId): boolean
-  /** A head that was dropped for a while, which a restart must not forget. */
-  remember(id: BlockId): void
-  /** Nobody waits for these any more. */
-  unwant(ids: Iterable<BlockId>): void
-}
 
 export class Ingest {
   /** Who waits for which blocks to be merged or dropped. */
   readonly settlement = new Settlement()
   readonly #init: IngestInit
+  readonly #checks: BlockChecks
   readonly #pending = new PendingBlocks()
   readonly #queue: ReadyQueue
   readonly #room: Room
@@ -62,7 +37,8 @@ export class Ingest {
 
   constructor(init: IngestInit) {
     this.#init = init
-    this.#queue = new ReadyQueue(init.pendingStore, init.limits)
+    this.#checks = new BlockChecks(init)
+    this.#queue = new ReadyQueue(init.pendingStore, init.limits, init.log.codec)
     this.#rows = new PendingRows(init.pendingStore)
     this.#room = new Room(init.limits.readyBytesMax)
     this.#evicted = new EvictedHeads({
@@ -101,9 +77,12 @@ export class Ingest {
 
   /** Takes up the blocks that waited when the store was closed. */
   async load(): Promise<void> {
-    for await (const { id, from, bytes } of this.#init.pendingStore.blocks()) {
-      if ((await this.#init.log.applied(id)) !== undefined) this.#rows.delete(id)
-      else await this.#admit(decodeNode(id, bytes), from, { root: true, stored: true })
+    const { pendingStore, log, ignored } = this.#init
+    for await (const { id, from, bytes } of pendingStore.blocks()) {
+      const node = log.codec.decode(id, bytes)
+      const isOver = ignored.has(node.delta.dagName) || (await log.applied(id)) !== undefined
+      if (isOver) this.#rows.delete(id)
+      else await this.#admit(node, from, { root: true, stored: true })
     }
     // Which of them were said to be heads is forgotten; what lies below another is found by way of it.
     for (const id of this.#pending.ids()) {
@@ -119,32 +98,58 @@ export class Ingest {
    * @param root - whether the sender said that it is a head.
    */
   async receive(
-    { bytes, from }: ReceivedBlock,
+    received: ReceivedBlock,
     expected: ReadonlySet<BlockId> | undefined,
     root = false
   ): Promise<Receipt> {
-    const { counters, limits, log } = this.#init
-    if (bytes.length > limits.blockBytesMax) return this.#refuse('too-large', from)
-    const id = await blockIdOf(bytes)
-    if (expected !== undefined && !expected.has(id)) return this.#refuse('mismatched', from)
+    const { counters, log, state, ignored } = this.#init
+    const { bytes, from } = received
+    const id = await this.#checks.idOf(received, expected)
+    if (id === undefined) return 'refused'
     if (this.holds(id) || (await log.applied(id)) !== undefined) {
       counters.duplicateBlocks += 1
       this.#isHead(id, root)
       if (!this.#queue.has(id) && !this.#pending.has(id)) this.settlement.settle(id)
       return 'known'
     }
-    const node = decodeNode(id, bytes)
-    this.#count(node, from)
-    this.#init.state.observe(node.delta.priority)
-    if (this.#init.isIgnored(node.delta.dagName)) {
-      counters.ignoredBlocks += 1
-      this.#init.arrived(id)
-      await this.#release(id)
-      this.settlement.settle(id)
-      return 'ignored'
+    const node = log.codec.decode(id, bytes)
+    const { priority, dagName } = node.delta
+    this.#checks.count(node, from)
+    state.observe(priority)
+    if (!ignored.has(dagName)) await this.#admit(node, from, { root, stored: false })
+    // It may have been purged while the links were looked up.
+    if (!ignored.has(dagName)) return 'new'
+    if (!this.#queue.has(id)) await this.#ignore(id, dagName)
+    return 'ignored'
+  }
+
+  /** Drops what waits of a DAG that is ignored from now on; what is queued is left to its commit. */
+  async dropDag(dagName: string): Promise<void> {
+    for (const id of [...this.#pending.ids()]) {
+      if (this.#pending.get(id)?.dagName === dagName) await this.#ignore(id, dagName)
     }
-    await this.#admit(node, from, { root, stored: false })
-    return 'new'
+  }
+
+  /** Drops nodes that were queued before their DAG was ignored. */
+  ignore(nodes: readonly DagNode[]): void {
+    for (const { id, delta } of nodes) {
+      this.#unqueue(id)
+      this.#isDropped(id, delta.dagName)
+    }
+  }
+
+  /** Nothing of its DAG is taken: what waits for it goes on without. */
+  async #ignore(id: BlockId, dagName: string): Promise<void> {
+    this.#drop(id)
+    this.#isHead(id, false)
+    await this.#release(id)
+    this.#isDropped(id, dagName)
+  }
+
+  #isDropped(id: BlockId, dagName: string): void {
+    this.#init.counters.ignoredBlocks += 1
+    this.settlement.settle(id)
+    this.#init.dropped(id, dagName)
   }
 
   /** Waits until there is room for more bytes in memory. */
@@ -243,6 +248,7 @@ export class Ingest {
     }
     const block: PendingBlock = {
       id,
+      dagName: node.delta.dagName,
       from,
       size: bytes.length,
       missing,
@@ -283,7 +289,7 @@ export class Ingest {
 
   /** Which of these links are neither applied nor queued, as of a turn ago: one may have come while this was read. */
   async #lookUp(links: readonly BlockId[]): Promise<Set<BlockId>> {
-    const unknown = links.filter((id) => !this.#isHere(id))
+    const unknown = links.filter((id) => !this.#isHere(id) && !this.#init.ignored.hasNode(id))
     const rows = unknown.length === 0 ? [] : await this.#init.log.appliedMany(unknown)
     return new Set(unknown.filter((_, index) => rows[index] === undefined))
   }
@@ -332,7 +338,7 @@ export class Ingest {
 
   async #read(id: BlockId): Promise<{ links: BlockId[] }> {
     const [bytes] = await this.#init.pendingStore.get([id])
-    return bytes === undefined ? { links: [] } : decodeNode(id, bytes)
+    return bytes === undefined ? { links: [] } : this.#init.log.codec.decode(id, bytes)
   }
 
   #enforceBudget(from: PeerName): void {
@@ -375,26 +381,10 @@ export class Ingest {
   #drop(id: BlockId): void {
     const block = this.#pending.get(id)
     if (block === undefined) return
-    this.#init.unwant(this.#pending.remove(id))
+    for (const link of this.#pending.remove(id)) this.#init.unwant(link)
     this.#rows.remove(block)
     if (block.stored) this.#rows.delete(id)
     if (block.node !== undefined) this.#room.free(block.size)
     this.#init.wake()
-  }
-
-  #refuse(fault: 'too-large' | 'mismatched', from: PeerName): 'refused' {
-    this.#init.counters[fault === 'too-large' ? 'oversizedBlocks' : 'mismatchedBlocks'] += 1
-    this.#init.refused({ from, fault, id: undefined })
-    return 'refused'
-  }
-
-  #count(node: DagNode, from: PeerName): void {
-    const { counters } = this.#init
-    counters.receivedBlocks += 1
-    counters.receivedBytes += node.bytes.length
-    counters.foreignLinks += node.foreignLinks
-    if (node.oddity === undefined) return
-    counters.oddBlocks += 1
-    this.#init.refused({ from, fault: node.oddity, id: node.id })
   }
 }

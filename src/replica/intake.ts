@@ -33,8 +33,6 @@ export interface IntakeInit {
   announced(from: PeerName, heads: readonly AnnouncedHead[]): void
   /** Something has to be fetched. */
   lacking(from: PeerName): void
-  /** There is something for the writer to do. */
-  wake(): void
 }
 
 /** How a block is wanted. */
@@ -102,31 +100,31 @@ export class Intake {
   }
 
   want(id: BlockId, options: WantOptions): void {
-    const { fetcher, wanted, lacking, wake } = this.#init
+    const { fetcher, wanted, lacking } = this.#init
     if (this.#stopped) return
     fetcher()?.want(id, options)
     if (!fetcher()?.has(id)) return
     lacking(options.sources?.[0] ?? '')
-    if (!options.root) return
-    wanted.add(id)
-    wake()
+    if (options.root) wanted.add(id)
   }
 
   /** Nobody has a block that was wanted. */
   async giveUp(id: BlockId, root: boolean): Promise<void> {
-    const { counters, wanted, logger, ingest, wake } = this.#init
+    const { counters, wanted, logger, ingest } = this.#init
     if (root) {
       counters.droppedHeads += 1
       wanted.remove(id)
-      wake()
-      logger.error('head %s cannot be had and was dropped', id)
+      // Not an error line: whoever says heads that nobody has could fill a disk with them.
+      logger('head %s cannot be had and was dropped', id)
     }
     await ingest.giveUp(id)
   }
 
   async #handle({ id, dagName, block }: AnnouncedHead, from: PeerName, gossip: boolean): Promise<void> {
     const { ingest, ignored, isApplied } = this.#init
-    if (ignored.has(dagName) || ingest.holds(id) || (await isApplied(id))) return
+    if (ignored.hasNode(id) || ingest.holds(id) || (await isApplied(id))) return
+    // The name is a hint that saves a request; what came along anyway tells for itself.
+    if (block === undefined && ignored.has(dagName)) return
     if (block !== undefined) {
       await ingest.room()
       const receipt = await ingest.receive({ bytes: block, from }, new Set([id]), true)

@@ -18,6 +18,8 @@ export interface ReplicaListener {
   /** Everything that was heard of is merged, or was given up. */
   syncEnded(result: SyncNumbers): void
   blockRefused(block: RefusedBlock): void
+  /** The datastore failed in the middle of a commit: nothing works until the store is opened again. */
+  failed(error: unknown): void
   /** A peer claims another state for the same nodes. */
   diverged(divergence: Divergence): void
 }

@@ -8,7 +8,7 @@
  * a node that was applied is never applied again.
  */
 import type { DagNode } from '../codec/node.ts'
-import type { BlockId, Tombstone } from '../crdt/delta.ts'
+import type { BlockId, Delta, Tombstone } from '../crdt/delta.ts'
 import type { KeyVersions } from '../crdt/or-set.ts'
 import { ChangeSet, type Committer } from '../storage/commit.ts'
 import type { GapStore } from '../storage/gap-store.ts'
@@ -96,6 +96,11 @@ export class CommitDraft {
   /** The working copy of a key that was loaded. */
   versions(key: string): KeyVersions {
     return this.#keys.versions(key)
+  }
+
+  /** The bytes of a node. */
+  encode(delta: Delta, links: readonly BlockId[]): Uint8Array {
+    return this.#stores.log.codec.encode(delta, links)
   }
 
   /**

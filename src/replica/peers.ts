@@ -39,6 +39,7 @@ interface Known {
 
 export class Peers {
   readonly #init: PeersInit
+  readonly #waiters = new Set<{ count: number; resolve(): void; reject(reason: unknown): void }>()
   /** The one that spoke last is the last. */
   readonly #peers = new Map<PeerName, Known>()
 
@@ -53,6 +54,7 @@ export class Peers {
     known.connected = true
     known.claim = { claim, at: this.#init.clock.now() }
     this.#compare(peer, known, this.#init.snapshot())
+    for (const { count, resolve } of this.#waiters) if (this.#connectedCount >= count) resolve()
     return isNew
   }
 
@@ -60,6 +62,34 @@ export class Peers {
     const { clock, limits } = this.#init
     const told = heads.slice(0, limits.helloHeadsMax).map(({ id, dagName }) => ({ id, dagName }))
     this.#touch(peer).announced = { heads: told, at: clock.now() }
+  }
+
+  /** Waits until so many peers are connected and have told what they have. */
+  async connected(count: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    if (this.#connectedCount >= count) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiter = { count, resolve, reject }
+    const onAbort = (): void => reject(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.add(waiter)
+    try {
+      await promise
+    } finally {
+      this.#waiters.delete(waiter)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Ends every wait. */
+  stop(reason: unknown): void {
+    for (const { reject } of this.#waiters) reject(reason)
+  }
+
+  get #connectedCount(): number {
+    let count = 0
+    for (const { connected } of this.#peers.values()) if (connected) count++
+    return count
   }
 
   left(peer: PeerName): void {
@@ -73,10 +103,11 @@ export class Peers {
     for (const [peer, known] of this.#peers) if (known.connected) this.#compare(peer, known, snapshot)
   }
 
-  /** The heads that connected peers claim to have. */
-  *claimed(): Generator<{ peer: PeerName; heads: HeadClaim[] }> {
-    for (const [peer, { connected, claim }] of this.#peers) {
-      if (connected && claim !== undefined) yield { peer, heads: claim.claim.heads }
+  /** The heads of a DAG that peers told of, in a broadcast or, as long as they are connected, of their own. */
+  *told(dagName: string): Generator<{ peer: PeerName; heads: HeadClaim[] }> {
+    for (const [peer, { connected, claim, announced }] of this.#peers) {
+      const heads = [...(announced?.heads ?? []), ...((connected && claim?.claim.heads) || [])]
+      yield { peer, heads: heads.filter((head) => head.dagName === dagName) }
     }
   }
 

@@ -15,6 +15,7 @@ export const WINDOW_LINKS = 1024
 /** A block that waits. */
 export interface PendingBlock {
   id: BlockId
+  dagName: string
   /** Whose announcement led to it. */
   from: PeerName
   size: number

@@ -14,7 +14,9 @@ export type PeerName = string
 export interface Clock {
   /** Milliseconds that never go backwards. */
   now(): number
+  /** @returns what `clearTimeout` takes. */
   setTimeout(callback: () => void, ms: number): unknown
+  /** Does nothing where there is no such timer. */
   clearTimeout(timer: unknown): void
 }
 
@@ -29,6 +31,7 @@ export interface Broadcaster {
    * @param receive - must not throw and returns at once.
    */
   start(receive: (message: Uint8Array, from: PeerName) => void): Promise<void>
+  /** Nothing is delivered after it. */
   stop(): Promise<void>
   /**
    * Sends one message to whoever listens. It is no error that nobody does.
@@ -57,6 +60,7 @@ export interface PullRequest {
 export interface BlockExchange {
   /** Begins to serve and to listen for peers, until `stop`. */
   start(replica: ReplicaView): Promise<void>
+  /** Ends what is under way: nothing is served and nothing is told after it. */
   stop(): Promise<void>
   /**
    * Blocks by id, in any order, from the peers named first and then from others. Ends when it has them all or
@@ -109,6 +113,7 @@ export interface PeerClaim extends Omit<ReplicaSnapshot, 'digest'> {
 
 /** The replica as its exchange sees it: what it may serve, and where what arrives goes. */
 export interface ReplicaView {
+  /** What it says of itself now. */
   snapshot(): ReplicaSnapshot
   /** A block that was applied for this topic, and none other. */
   appliedBlock(id: BlockId): Promise<Uint8Array | undefined>
@@ -136,11 +141,14 @@ export interface LogEntry {
 /** A logger of libp2p's kind; `%p`, `%c` and `%e` are formatted by it. */
 export interface Logger {
   (format: unknown, ...args: unknown[]): void
+  /** For what somebody should look at. */
   error(format: unknown, ...args: unknown[]): void
+  /** For what happens all the time. */
   trace(format: unknown, ...args: unknown[]): void
 }
 
 /** libp2p's `ComponentLogger`. */
 export interface ComponentLogger {
+  /** The logger of one part of a program. */
   forComponent(name: string): Logger
 }

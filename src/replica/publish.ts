@@ -9,7 +9,6 @@
  */
 import { BLOCK_ID_LENGTH, blockIdOf } from '../codec/block-id.ts'
 import { deltaOverhead, elementSize, tombstoneSize } from '../codec/delta.ts'
-import { encodeNode } from '../codec/node.ts'
 import {
   type BlockId,
   composeIntents,
@@ -160,7 +159,7 @@ export class Publisher {
     delta.priority = nextPriority(this.#state.clock)
     const heads = this.#draft.heads(this.#dagName).slice(0, this.#limits.linksMax)
     const links = heads.map(({ id }) => id)
-    const bytes = encodeNode(delta, links)
+    const bytes = this.#draft.encode(delta, links)
     const id = await blockIdOf(bytes)
     this.#state.observe(delta.priority)
     await this.#draft.apply([{ id, bytes, links, foreignLinks: 0, delta }])

@@ -7,17 +7,20 @@
  * other DAGs that only its tombstones removed come back; its elements that others removed stay removed if it is
  * ever taken up again, because such tombstones are remembered.
  *
- * Invariants: runs in the single writer's turns; nothing of the DAG can be applied meanwhile.
+ * Invariants: runs in the single writer's turns; nothing of the DAG can be applied meanwhile; what one commit drops is
+ * bounded in nodes and bytes.
  */
-import { type DagNode, decodeNode } from '../codec/node.ts'
+import type { DagNode } from '../codec/node.ts'
 import type { BlockId, Tombstone } from '../crdt/delta.ts'
+import { ClosedError, CorruptRowError } from '../errors.ts'
+import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'
-import type { AppliedRow } from '../storage/rows.ts'
 import { BlockValues } from './block-values.ts'
 import { GapDraft } from './gap-draft.ts'
 import type { IgnoredDags } from './ignored-dags.ts'
 import { type KeyChange, KeyDraft } from './key-draft.ts'
 import type { Committed, MergeStores } from './merge.ts'
+import type { Logger } from './ports.ts'
 import type { ReplicaState } from './state.ts'
 
 /** Nodes that one commit drops. */
@@ -27,17 +30,36 @@ export interface PurgeInit {
   stores: MergeStores
   state: ReplicaState
   ignored: IgnoredDags
+  limits: Limits
+  logger: Logger
+  /** Called for every row that is read: lets others run now and then. */
+  breathe(): Promise<void> | undefined
   /** Runs a task when no commit is under way. */
   exclusively<T>(task: () => Promise<T>): Promise<T>
+  /** A DAG is ignored from now on: what waits of it has to go. */
+  begun(dagName: string): Promise<void>
   onCommitted(committed: Committed): void
 }
 
-type PurgedNode = AppliedRow & { id: BlockId }
+interface PurgedNode {
+  id: BlockId
+  sequence: number
+  /** Absent where its block is gone. */
+  node: DagNode | undefined
+}
+
+/** Who may link over a gap. */
+interface Linker {
+  id: BlockId
+  links: BlockId[]
+  dagName: string
+}
 
 /** Purges and resumptions, one after the other. */
 export class Purges {
   readonly #init: PurgeInit
   #running: Promise<unknown> = Promise.resolve()
+  #stopped = false
 
   constructor(init: PurgeInit) {
     this.#init = init
@@ -65,9 +87,28 @@ export class Purges {
     })
   }
 
-  /** Ends the purges that a crash or an abort cut off. */
+  /** Runs a task while nothing is purged. */
+  async between<T>(task: () => Promise<T>): Promise<T> {
+    return await this.#afterOthers(task)
+  }
+
+  /** Ends the purges that a crash or an abort cut off. One that damage stops must not keep the rest from use. */
   async finish(): Promise<void> {
-    for (const dagName of this.#init.ignored.halfPurged()) await this.purge(dagName)
+    const { ignored, logger } = this.#init
+    for (const dagName of ignored.halfPurged()) {
+      try {
+        await this.purge(dagName)
+      } catch (error) {
+        if (!(error instanceof CorruptRowError)) throw error
+        logger.error('the purge of DAG %s could not be ended - %e', dagName, error)
+      }
+    }
+  }
+
+  /** Ends the purge under way as soon as it may end, to be taken up at the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
   }
 
   async #afterOthers<T>(task: () => Promise<T>): Promise<T> {
@@ -77,64 +118,97 @@ export class Purges {
   }
 
   async #purge(dagName: string, signal: AbortSignal | undefined): Promise<number> {
-    const { stores, exclusively } = this.#init
+    const { ignored, exclusively } = this.#init
+    this.#goOn(signal)
+    if (ignored.isPurged(dagName)) return 0
     await exclusively(async () => this.#begin(dagName))
     let purged = 0
-    let nodes: PurgedNode[] = []
-    const flush = async (): Promise<void> => {
-      signal?.throwIfAborted()
-      if (nodes.length > 0) await exclusively(async () => this.#drop(dagName, nodes))
-      purged += nodes.length
-      nodes = []
+    // Not every datastore finds all rows while some of them are deleted, so one scan has to find none.
+    for (;;) {
+      const found = await this.#dropAll(dagName, signal)
+      if (found === 0) break
+      purged += found
     }
-    for await (const node of stores.log.appliedNodes()) {
-      if (node.dagName !== dagName) continue
-      nodes.push(node)
-      if (nodes.length >= NODES_MAX) await flush()
-    }
-    await flush()
-    await this.#openGaps(signal)
+    await this.#openGaps(dagName, signal)
     await exclusively(async () => this.#end(dagName))
     return purged
   }
 
+  /** @throws ClosedError or the signal's reason if the purge has to end here. */
+  #goOn(signal: AbortSignal | undefined): void {
+    if (this.#stopped) throw new ClosedError()
+    signal?.throwIfAborted()
+  }
+
   async #begin(dagName: string): Promise<void> {
-    const { ignored } = this.#init
+    const { ignored, begun, onCommitted } = this.#init
     const draft = new PurgeDraft(this.#init)
     const row = { purged: false }
     ignored.put(dagName, row, draft.rows)
     draft.dropHeads(dagName)
     const committed = await draft.commit()
     ignored.adopt(dagName, row)
-    this.#init.onCommitted(committed)
+    onCommitted(committed)
+    await begun(dagName)
   }
 
-  async #drop(dagName: string, nodes: readonly PurgedNode[]): Promise<void> {
-    const draft = new PurgeDraft(this.#init)
-    await draft.drop(dagName, nodes)
-    this.#init.onCommitted(await draft.commit())
-  }
-
-  /** Nodes of other DAGs may link to what is gone. */
-  async #openGaps(signal: AbortSignal | undefined): Promise<void> {
-    const { stores, state, exclusively } = this.#init
-    const last = state.committed.sequence
-    const suspects: DagNode[] = []
+  /** One scan. @returns how many nodes it found. */
+  async #dropAll(dagName: string, signal: AbortSignal | undefined): Promise<number> {
+    const { stores, limits, exclusively, breathe, onCommitted } = this.#init
+    let found = 0
+    let nodes: PurgedNode[] = []
+    let bytes = 0
     const flush = async (): Promise<void> => {
-      signal?.throwIfAborted()
-      const nodes = suspects.splice(0)
       if (nodes.length === 0) return
       await exclusively(async () => {
         const draft = new PurgeDraft(this.#init)
-        if (await draft.openGaps(nodes)) this.#init.onCommitted(await draft.commit())
+        await draft.drop(dagName, nodes)
+        onCommitted(await draft.commit())
       })
+      found += nodes.length
+      nodes = []
+      bytes = 0
+    }
+    for await (const { id, sequence, ...row } of stores.log.appliedNodes()) {
+      this.#goOn(signal)
+      await breathe()
+      if (row.dagName !== dagName) continue
+      const block = (await stores.log.at(sequence))?.bytes
+      nodes.push({ id, sequence, node: block === undefined ? undefined : stores.log.codec.decode(id, block) })
+      bytes += block?.length ?? 0
+      if (nodes.length >= NODES_MAX || bytes >= limits.commitBytesMax) await flush()
+    }
+    this.#goOn(signal)
+    await flush()
+    return found
+  }
+
+  /** Nodes of other DAGs may link to what is gone. */
+  async #openGaps(dagName: string, signal: AbortSignal | undefined): Promise<void> {
+    const { stores, state, ignored, exclusively, breathe, onCommitted } = this.#init
+    const last = state.committed.sequence
+    let suspects: Linker[] = []
+    const flush = async (): Promise<void> => {
+      if (suspects.length === 0) return
+      await exclusively(async () => {
+        const draft = new PurgeDraft(this.#init)
+        if (!(await draft.openGaps(suspects))) return
+        const committed = await draft.commit()
+        // Nobody has to be asked for what is ignored.
+        for (const { missing } of committed.gapsOpened) ignored.addNode(missing, dagName)
+        onCommitted(committed)
+      })
+      suspects = []
     }
     for await (const { id, bytes } of stores.log.read(1, last)) {
-      const node = decodeNode(id, bytes)
-      const applied = await stores.log.appliedMany(node.links)
-      if (applied.includes(undefined)) suspects.push(node)
+      this.#goOn(signal)
+      await breathe()
+      const { links, delta } = stores.log.codec.decode(id, bytes)
+      const applied = await stores.log.appliedMany(links)
+      if (applied.includes(undefined)) suspects.push({ id, links, dagName: delta.dagName })
       if (suspects.length >= NODES_MAX) await flush()
     }
+    this.#goOn(signal)
     await flush()
   }
 
@@ -178,9 +252,7 @@ class PurgeDraft {
     this.#dropped = true
     const deferred = await rows.getMany(purged.map(({ id }) => layout.deferredNode(id)))
     const ran: DagNode[] = []
-    for (const [index, { id, sequence }] of purged.entries()) {
-      const bytes = (await log.at(sequence))?.bytes
-      const node = bytes === undefined ? undefined : decodeNode(id, bytes)
+    for (const [index, { id, sequence, node }] of purged.entries()) {
       if (node !== undefined) await this.#closeGaps(node)
       if (deferred[index] !== undefined) {
         this.rows.delete(layout.deferredNode(id))
@@ -192,9 +264,9 @@ class PurgeDraft {
   }
 
   /** @returns whether any of these nodes has a link to a block that is not here, and no gap for it yet. */
-  async openGaps(nodes: readonly DagNode[]): Promise<boolean> {
+  async openGaps(nodes: readonly Linker[]): Promise<boolean> {
     const { log, layout, rows } = this.#init.stores
-    for (const { id: linkedBy, links, delta } of nodes) {
+    for (const { id: linkedBy, links, dagName } of nodes) {
       const applied = await log.appliedMany(links)
       const missing = links.filter((_, index) => applied[index] === undefined)
       const known = await rows.getMany(missing.map((link) => layout.gap(link, linkedBy)))
@@ -202,8 +274,7 @@ class PurgeDraft {
       if (row === undefined) continue
       for (const [index, link] of missing.entries()) {
         if (known[index] !== undefined) continue
-        const gap = { missing: link, linkedBy, dagName: delta.dagName, sequence: row.sequence }
-        this.#gaps.open(gap, this.rows)
+        this.#gaps.open({ missing: link, linkedBy, dagName, sequence: row.sequence }, this.rows)
       }
     }
     return this.#gaps.opened().length > 0
@@ -217,10 +288,10 @@ class PurgeDraft {
     const headsInState = stores.heads.write(this.#heads, this.rows)
     this.rows.put(stores.layout.state, this.#state.encode(headsInState))
     await stores.committer.commit(this.rows)
-    await this.#gaps.adopt()
+    if (this.#dropped) stores.log.forget()
     state.adopt(this.#state)
     stores.heads.adopt(this.#heads)
-    if (this.#dropped) stores.log.forget()
+    await this.#gaps.adopt()
     const { sequence } = this.#state.row
     return {
       ...{ origin: 'local', sequence, nodes: [], headsAdded: [], headsRemoved },
@@ -253,6 +324,7 @@ class PurgeDraft {
       for (const { key } of delta.elements) this.#keys.touch(key, id).forget(id)
       for (const tombstone of delta.tombstones) {
         const versions = this.#keys.touch(tombstone.key, id)
+        if (!versions.isTombstoneRemembered(tombstone.id)) continue
         const target = await this.#target(tombstone)
         if (!versions.forgetTombstone(tombstone.id, dagName, target?.dagName)) continue
         // An element of another DAG that nothing removes any more.

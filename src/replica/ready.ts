@@ -4,7 +4,7 @@
  * Invariants: a node stays queued until its commit is durable, so that a failed commit loses none; what one commit
  * takes is bounded, but for a single larger node.
  */
-import { type DagNode, decodeNode } from '../codec/node.ts'
+import type { DagNode, NodeCodec } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { Limits } from '../options.ts'
 import type { ChangeSet } from '../storage/commit.ts'
@@ -25,9 +25,11 @@ export interface ReadyNode {
 export class ReadyQueue {
   readonly #pendingStore: PendingStore
   readonly #limits: Limits
+  readonly #codec: NodeCodec
   readonly #nodes = new Map<BlockId, ReadyNode>()
 
-  constructor(pendingStore: PendingStore, limits: Limits) {
+  constructor(pendingStore: PendingStore, limits: Limits, codec: NodeCodec) {
+    this.#codec = codec
     this.#pendingStore = pendingStore
     this.#limits = limits
   }
@@ -82,7 +84,7 @@ export class ReadyQueue {
       const bytesOfRow = loaded.get(id)
       if (node !== undefined) return node
       if (bytesOfRow === undefined) throw new TypeError(`The row of pending block ${id} is gone`)
-      return decodeNode(id, bytesOfRow)
+      return this.#codec.decode(id, bytesOfRow)
     })
   }
 }

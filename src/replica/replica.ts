@@ -15,12 +15,14 @@
  */
 
 import { breather } from '../breather.ts'
+import type { NodeCodec } from '../codec/node.ts'
 import type { BlockId, Delta } from '../crdt/delta.ts'
 import { Fetcher } from '../dag/fetch.ts'
+import { fetchOnce } from '../dag/fetch-once.ts'
 import { ClosedError, DagIgnoredError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import type { Layout } from '../storage/keys.ts'
-import type { BlockSource } from '../storage/log-store.ts'
+import type { BlockSource, LogStore } from '../storage/log-store.ts'
 import { openStore } from '../storage/open.ts'
 import { PendingStore } from '../storage/pending-store.ts'
 import type { RowStore } from '../storage/row-store.ts'
@@ -32,10 +34,9 @@ import { GapRetry } from './gap-retry.ts'
 import type { IgnoredDags } from './ignored-dags.ts'
 import { Ingest } from './ingest.ts'
 import { Intake } from './intake.ts'
-import type { Divergence, RefusedBlock, ReplicaListener } from './listener.ts'
-import { LogOnce } from './log-once.ts'
+import type { ReplicaListener } from './listener.ts'
 import type { Committed, MergeStores } from './merge.ts'
-import { type PeerSaid, Peers } from './peers.ts'
+import type { PeerSaid } from './peers.ts'
 import type {
   BlockExchange,
   Broadcaster,
@@ -48,9 +49,9 @@ import type {
   ReplicaView
 } from './ports.ts'
 import { Purges } from './purge.ts'
+import { Reports } from './reports.ts'
 import type { ReplicaState } from './state.ts'
 import { type OpenStores, openStores, reloadStores } from './stores.ts'
-import { SyncTracker } from './sync-tracker.ts'
 import { viewOf } from './view.ts'
 import { WantedHeads } from './wanted.ts'
 import { WriteQueue, type WriteUnit } from './write-queue.ts'
@@ -61,6 +62,7 @@ export interface ReplicaInit {
   layout: Layout
   /** Where blocks live, if not in the log. */
   blocks?: BlockSource | undefined
+  codec: NodeCodec
   broadcaster?: Broadcaster | undefined
   exchange?: BlockExchange | undefined
   topic?: string | undefined
@@ -79,14 +81,12 @@ export class Replica {
   readonly #state: ReplicaState
   readonly #view: ReplicaView
   readonly #ignored: IgnoredDags
-  readonly #peers: Peers
-  readonly #syncTracker: SyncTracker
-  readonly #logOnce: LogOnce
+  readonly #reports: Reports
   readonly #queue: WriteQueue
   readonly #ingest: Ingest
   readonly #writer: Writer
   readonly #intake: Intake
-  readonly #purges: Purges
+  readonly purges: Purges
   readonly #wanted: WantedHeads
   readonly #fetcher: Fetcher | undefined
   readonly #announcer: Announcer | undefined
@@ -100,69 +100,51 @@ export class Replica {
     this.stores = stores
     this.#state = state
     this.#ignored = ignored
-    this.#logOnce = new LogOnce(logger)
     this.#view = viewOf({
       ...{ stores, state, generation: `${random().toString(36).slice(2)}${random().toString(36).slice(2)}` },
       ignoredDags: () => ignored.names(),
       peerClaims: (peer, claim) => this.#peerClaims(peer, claim),
       peerLeft: (peer) => {
-        this.#peers.left(peer)
+        this.#reports.peers.left(peer)
         this.#fetcher?.peerLeft(peer)
       }
     })
-    this.#peers = new Peers({
-      ...{ limits, clock, snapshot: () => this.#view.snapshot() },
-      onDivergence: (divergence) => this.#diverged(divergence)
-    })
-    this.#syncTracker = new SyncTracker({
-      ...{ clock, counters, listener, isLevel: () => this.#isLevel() },
+    this.#reports = new Reports({
+      ...{ limits, clock, counters, logger, listener },
+      snapshot: () => this.#view.snapshot(),
+      isLevel: () => this.#isLevel(),
       pending: () => this.pendingCount,
       wanted: () => this.wantedCount
     })
     const pendingStore = new PendingStore(init.rows, init.layout)
-    this.#wanted = new WantedHeads(pendingStore)
-    this.#ingest = new Ingest({
-      log: stores.log,
-      pendingStore,
-      state,
-      limits,
-      counters,
-      isIgnored: (dagName) => ignored.has(dagName),
-      refused: (block) => this.#refused(block),
-      wake: () => this.#writer.wake(),
-      want: (ids, from, root) => {
-        for (const id of ids) this.#intake.want(id, { sources: [from], root })
-      },
-      arrived: (id) => this.#fetcher?.drop(id) ?? false,
-      remember: (id) => {
-        this.#wanted.add(id)
-        this.#writer.wake()
-      },
-      unwant: (ids) => {
-        for (const id of ids) this.#fetcher?.release(id)
-      }
-    })
+    this.#wanted = new WantedHeads(pendingStore, () => this.#writer.wake())
+    this.#ingest = this.#newIngest(pendingStore, stores.log, ignored)
     this.#queue = new WriteQueue(limits.writeQueueBytesMax, () => this.#writer.wake())
     this.#writer = new Writer({
       ...{ stores, state, queue: this.#queue, ingest: this.#ingest, wanted: this.#wanted },
       ...{ limits, clock, random, counters, logger, ignored, coalesce: init.coalesce },
-      onCommitted: (committed) => this.#committed(committed)
+      onCommitted: (committed) => this.#committed(committed),
+      onFailed: (error) => listener.failed(error)
     })
     this.#intake = new Intake({
       ...{ ingest: this.#ingest, wanted: this.#wanted, ignored, limits, counters, logger },
-      logOnce: this.#logOnce,
+      logOnce: this.#reports.logOnce,
       fetcher: () => this.#fetcher,
       isApplied: async (id) => (await stores.log.applied(id)) !== undefined,
       announced: (from, heads) => {
         for (const { id } of heads) this.#announcer?.heard(id)
-        this.#peers.announced(from, heads)
+        this.#reports.peers.announced(from, heads)
       },
-      lacking: (from) => this.#syncTracker.wanted(from),
-      wake: () => this.#writer.wake()
+      lacking: (from) => this.#reports.lacking(from)
     })
-    this.#purges = new Purges({
-      ...{ stores, state, ignored },
+    this.purges = new Purges({
+      ...{ stores, state, ignored, limits, logger, breathe: breather(clock) },
       exclusively: async (task) => await this.exclusively(task),
+      begun: async (dagName) => {
+        this.#queue.refuse(dagName, new DagIgnoredError(dagName))
+        this.#announcer?.forget(dagName)
+        await this.#ingest.dropDag(dagName)
+      },
       onCommitted: (committed) => this.#committed(committed)
     })
     if (exchange !== undefined) this.#fetcher = this.#newFetcher(exchange)
@@ -170,6 +152,7 @@ export class Replica {
     this.#gapRetry = new GapRetry({
       ...{ gaps: stores.gaps, clock, random, limits, logger },
       hasGaps: () => this.#fetcher !== undefined && state.committed.gaps > 0,
+      isIgnored: (id) => ignored.hasNode(id),
       ask: (missing) => {
         const sources = exchange?.peers() ?? []
         for (const id of missing) this.#fetcher?.want(id, { sources, once: true, byIdFirst: true })
@@ -179,11 +162,9 @@ export class Replica {
 
   /** Opens the store and begins to run: writes, then serving, then listening, then announcing. */
   static async start(init: ReplicaInit): Promise<Replica> {
-    const { rows, layout } = init
-    await openStore(rows, layout, init.topic)
-    const { blocks, limits } = init
-    const open = await openStores({ rows, layout, blocks, journalRetriesMax: limits.journalRetriesMax })
-    const replica = new Replica(init, open)
+    await openStore(init.rows, init.layout, init.topic)
+    const { journalRetriesMax } = init.limits
+    const replica = new Replica(init, await openStores({ ...init, journalRetriesMax }))
     try {
       await replica.#start()
     } catch (error) {
@@ -197,13 +178,16 @@ export class Replica {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
+    this.#reports.stop()
     const { broadcaster, exchange } = this.#init
     this.#gapRetry.stop()
     this.#queue.clear(new ClosedError())
     this.#ingest.close()
+    const purged = this.purges.stop()
     const stopped = await Promise.allSettled([this.#fetcher?.stop(), this.#intake.stop(), exchange?.stop()])
     // Even where the network could not be left, nothing of the store may go on.
     await this.#writer.stop()
+    await purged
     this.#ingest.settlement.close(new ClosedError())
     // Last, so that what the last commit wrote is said.
     await this.#announcer?.stop()
@@ -218,14 +202,13 @@ export class Replica {
    */
   async write(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
     this.assertUsable()
-    if (this.#ignored.has(unit.dagName)) throw new DagIgnoredError(unit.dagName)
+    if (unit.operations.length > 0 && this.#ignored.has(unit.dagName)) throw new DagIgnoredError(unit.dagName)
     await this.#queue.enqueue(unit, signal)
   }
 
   /** Writes one node that says exactly this. */
   async publish(delta: Pick<Delta, 'elements' | 'tombstones'>, dagName: string): Promise<BlockId> {
     this.assertUsable()
-    if (this.#ignored.has(dagName)) throw new DagIgnoredError(dagName)
     return await this.#writer.publishDelta(delta, dagName)
   }
 
@@ -235,9 +218,10 @@ export class Replica {
     if (this.#writer.failure !== undefined) throw this.#writer.failure
   }
 
-  /** Waits until every head that was heard of so far is merged, or was given up. */
-  async waitForSync(signal?: AbortSignal): Promise<void> {
+  /** Waits until so many peers told what they have, and every head heard of by then is merged or given up. */
+  async waitForSync(peers: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
+    await this.#reports.peers.connected(peers, signal)
     await this.#intake.handled(signal)
     this.assertUsable()
     await this.#ingest.settlement.wait(
@@ -265,39 +249,20 @@ export class Replica {
 
   /** What peers last said, who spoke last first. */
   peers(): PeerSaid[] {
-    return this.#peers.list()
-  }
-
-  /** Drops a DAG and ignores it. @returns how many nodes were dropped. */
-  async purge(dagName: string, signal?: AbortSignal): Promise<number> {
-    return await this.#purges.purge(dagName, signal)
+    return this.#reports.peers.list()
   }
 
   /** Takes a DAG up again: what peers have of it is fetched. */
   async resume(dagName: string): Promise<void> {
-    if (!(await this.#purges.resume(dagName))) return
-    for (const { peer, heads } of this.#peers.claimed()) this.#intake.receiveClaim(heads, peer)
+    if (!(await this.purges.resume(dagName))) return
+    for (const { peer, heads } of this.#reports.peers.told(dagName)) this.#intake.receiveClaim(heads, peer)
   }
 
-  /** Blocks from whoever has them, unverified. Ends when nothing came for a while. */
+  /** Blocks from whoever has them, unverified. */
   async *fetchBlocks(ids: readonly BlockId[]): AsyncGenerator<ReceivedBlock> {
-    const { exchange, clock, limits, logger } = this.#init
-    if (exchange === undefined || ids.length === 0) return
-    const controller = new AbortController()
-    const stall = (): unknown => clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)
-    let timer = stall()
-    try {
-      for await (const block of exchange.fetch(ids, { peers: exchange.peers(), signal: controller.signal })) {
-        clock.clearTimeout(timer)
-        yield block
-        timer = stall()
-      }
-    } catch (error) {
-      logger.error('blocks could not be fetched - %e', error)
-    } finally {
-      clock.clearTimeout(timer)
-      controller.abort()
-    }
+    const { exchange, clock, limits } = this.#init
+    if (exchange === undefined) return
+    yield* fetchOnce({ exchange, clock, timeoutMs: limits.fetchTimeoutMs }, ids)
   }
 
   /** Reads again what is in memory, after rows were mended. Only where no commit is under way. */
@@ -313,7 +278,7 @@ export class Replica {
 
   #peerClaims(peer: PeerName, claim: PeerClaim): void {
     if (this.#stopped) return
-    const isNew = this.#peers.claims(peer, claim)
+    const isNew = this.#reports.peers.claims(peer, claim)
     this.#intake.receiveClaim(claim.heads, peer)
     if (!isNew) return
     // A peer that was not there before may have what nobody else had.
@@ -328,27 +293,17 @@ export class Replica {
     return true
   }
 
-  #settled(): void {
-    // Only now can what peers claimed be the same as what is here.
-    if (this.#syncTracker.settled()) this.#peers.compareAll()
-  }
-
-  #refused(block: RefusedBlock): void {
-    const { from, fault, id = 'unknown' } = block
-    this.#logOnce.error(from, fault, '%s sent a block that is bad: %s, id %s', fault, id)
-    this.#init.listener.blockRefused(block)
-  }
-
-  #diverged(divergence: Divergence): void {
-    this.counters.divergences += 1
-    this.#init.logger.error('%s has another state for the same heads: verify() tells more', divergence.peer)
-    this.#init.listener.diverged(divergence)
+  /** A block is of a DAG that is ignored. */
+  #dropped(id: BlockId, dagName: string): void {
+    this.#ignored.addNode(id, dagName)
+    this.#wanted.remove(id)
+    this.#reports.settled()
   }
 
   async #start(): Promise<void> {
     const { exchange, broadcaster, logger } = this.#init
     await runDeferred(this.stores, this.#state, (committed) => this.#committed(committed))
-    await this.#purges.finish()
+    await this.purges.finish()
     await this.#ingest.load()
     await this.#intake.load()
     await exchange?.start(this.#view)
@@ -360,6 +315,28 @@ export class Replica {
     logger('started with %d nodes and %d heads', this.#state.committed.sequence, this.heads().length)
   }
 
+  #newIngest(pendingStore: PendingStore, log: LogStore, ignored: IgnoredDags): Ingest {
+    return new Ingest({
+      ...{
+        log,
+        pendingStore,
+        ignored,
+        state: this.#state,
+        limits: this.#init.limits,
+        counters: this.counters
+      },
+      dropped: (id, dagName) => this.#dropped(id, dagName),
+      refused: (block) => this.#reports.refused(block),
+      wake: () => this.#writer.wake(),
+      want: (ids, from, root) => {
+        for (const id of ids) this.#intake.want(id, { sources: [from], root })
+      },
+      arrived: (id) => this.#fetcher?.drop(id) ?? false,
+      remember: (id) => this.#wanted.add(id),
+      unwant: (id) => this.#fetcher?.release(id)
+    })
+  }
+
   #newFetcher(exchange: BlockExchange): Fetcher {
     const { clock, random, limits, logger } = this.#init
     const breathe = breather(clock)
@@ -369,17 +346,21 @@ export class Replica {
         await this.#ingest.room()
         // A stream that has much buffered would otherwise be taken whole before anything else gets its turn.
         await breathe()
-        return !this.#stopped && (await this.#ingest.receive(block, expected)) === 'new'
+        if (this.#stopped) return false
+        const receipt = await this.#ingest.receive(block, expected)
+        // What is here already was perhaps the last that was looked for.
+        if (receipt === 'known') this.#reports.settled()
+        return receipt === 'new'
       },
       giveUp: (id, root) => {
         this.#intake.giveUp(id, root).then(
-          () => this.#settled(),
+          () => this.#reports.settled(),
           (error) => logger.error('%s could not be given up - %e', id, error)
         )
       },
       onPullFailed: (peer, error) => {
         this.counters.failedPulls += 1
-        logger.error('the stream from %s failed - %e', peer, error)
+        this.#reports.logOnce.error(peer, 'stream', 'the stream from %s failed - %e', error)
       }
     })
   }
@@ -394,12 +375,15 @@ export class Replica {
   }
 
   #committed(committed: Committed): void {
-    for (const { id } of committed.nodes) this.#wanted.remove(id)
+    for (const { id } of committed.nodes) {
+      this.#wanted.remove(id)
+      this.#fetcher?.drop(id)
+    }
     if (committed.origin === 'local') this.#announcer?.published(committed.nodes)
     else if (committed.headsAdded.length > 0) this.#announcer?.learned()
     if (committed.gapsOpened.length > 0) this.#gapRetry.within(this.#init.limits.retryIntervalMsMax)
     this.#init.listener.committed(committed)
-    if (committed.origin === 'remote') this.#syncTracker.merged()
-    this.#settled()
+    if (committed.origin === 'remote') this.#reports.merged()
+    this.#reports.settled()
   }
 }

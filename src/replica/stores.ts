@@ -1,6 +1,7 @@
 /**
  * Opens everything that a replica keeps in its datastore.
  */
+import type { NodeCodec } from '../codec/node.ts'
 import { CorruptRowError } from '../errors.ts'
 import { atomicCommitter, journaledCommitter } from '../storage/commit.ts'
 import { GapStore } from '../storage/gap-store.ts'
@@ -19,6 +20,7 @@ export interface OpenStoresInit {
   layout: Layout
   /** Where blocks live, if not in the log. */
   blocks?: BlockSource | undefined
+  codec: NodeCodec
   journalRetriesMax: number
 }
 
@@ -33,20 +35,22 @@ export async function openStores({
   rows,
   layout,
   blocks,
+  codec,
   journalRetriesMax
 }: OpenStoresInit): Promise<OpenStores> {
   const committer = rows.atomic
     ? atomicCommitter(rows)
     : journaledCommitter(rows, layout.journal, journalRetriesMax)
-  const log = new LogStore(rows, layout, blocks)
+  const log = new LogStore(rows, layout, blocks, codec)
   const heads = new HeadsStore(layout)
   const gaps = new GapStore(rows, layout)
   const ignored = new IgnoredDags(layout)
-  const state = ReplicaState.load(layout.state, await rows.get(layout.state))
+  const stateBytes = await rows.get(layout.state)
+  const state = ReplicaState.load(layout.state, stateBytes)
   await heads.load(rows, state.committed.heads)
   await gaps.load()
   await ignored.load(rows)
-  await checkEnd(rows, layout, state)
+  await checkEnd(rows, layout, stateBytes === undefined ? undefined : state.committed.sequence)
   return {
     stores: { rows, layout, committer, log, sets: new SetStore(rows, layout), heads, gaps },
     state,
@@ -65,8 +69,13 @@ export async function reloadStores({ stores, state }: Pick<OpenStores, 'stores' 
 }
 
 /** A state row that is gone or stale would have the next commits written over the log. */
-async function checkEnd(rows: RowStore, layout: Layout, state: ReplicaState): Promise<void> {
-  const next = layout.log(state.committed.sequence + 1)
-  if ((await rows.get(next)) === undefined) return
-  throw new CorruptRowError(layout.state, 'it is gone or older than the log of nodes')
+async function checkEnd(rows: RowStore, layout: Layout, sequence: number | undefined): Promise<void> {
+  if (sequence === undefined) {
+    // After a purge the log may begin anywhere.
+    for await (const _ of rows.scanKeys(layout.logEntries)) {
+      throw new CorruptRowError(layout.state, 'it is gone, and the log of nodes is there')
+    }
+  } else if ((await rows.get(layout.log(sequence + 1))) !== undefined) {
+    throw new CorruptRowError(layout.state, 'it is older than the log of nodes')
+  }
 }

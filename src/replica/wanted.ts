@@ -8,12 +8,15 @@ import type { PendingStore } from '../storage/pending-store.ts'
 
 export class WantedHeads {
   readonly #store: PendingStore
+  readonly #wake: () => void
   readonly #stored = new Set<BlockId>()
   readonly #toStore = new Set<BlockId>()
   readonly #toDelete = new Set<BlockId>()
 
-  constructor(store: PendingStore) {
+  /** @param wake - called when there is something to store. */
+  constructor(store: PendingStore, wake: () => void) {
     this.#store = store
+    this.#wake = wake
   }
 
   get hasUnstored(): boolean {
@@ -27,11 +30,13 @@ export class WantedHeads {
 
   add(id: BlockId): void {
     if (!this.#toDelete.delete(id) && !this.#stored.has(id)) this.#toStore.add(id)
+    if (this.hasUnstored) this.#wake()
   }
 
   /** It was merged, waits as a block of its own, or was given up. */
   remove(id: BlockId): void {
     if (!this.#toStore.delete(id) && this.#stored.has(id)) this.#toDelete.add(id)
+    if (this.hasUnstored) this.#wake()
   }
 
   /** @returns what to call once the changes are durable. */

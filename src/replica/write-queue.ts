@@ -93,6 +93,15 @@ export class WriteQueue {
     }
   }
 
+  /** Rejects what waits for a DAG that takes no more writes. */
+  refuse(dagName: string, reason: unknown): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.dagName !== dagName || waiting.operations.length === 0) continue
+      this.#remove(waiting)
+      waiting.reject(reason)
+    }
+  }
+
   /** Rejects everything that waits: none of it was made. */
   clear(reason: unknown): void {
     for (const waiting of this.#waiting) {

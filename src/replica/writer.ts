@@ -14,6 +14,7 @@ import {
   ClosedError,
   CommitFailedError,
   CorruptRowError,
+  DagIgnoredError,
   InvalidDeltaError,
   StoreFailedError
 } from '../errors.ts'
@@ -44,6 +45,8 @@ export interface WriterInit {
   coalesce: boolean
   ignored: IgnoredDags
   onCommitted(committed: Committed): void
+  /** The store is undecided, and nothing is written any more. */
+  onFailed(error: StoreFailedError): void
 }
 
 /** Something that must not run while a commit is under way. */
@@ -86,7 +89,15 @@ export class Writer {
     if (this.#stopped) throw new ClosedError()
     if (this.#failure !== undefined) throw this.#failure
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    this.#tasks.push({ run: async () => task().then(resolve, reject), reject })
+    const run = async (): Promise<void> => {
+      try {
+        resolve(await task())
+      } catch (error) {
+        this.#noteFailure(error)
+        reject(error)
+      }
+    }
+    this.#tasks.push({ run, reject })
     this.wake()
     return await promise
   }
@@ -98,7 +109,8 @@ export class Writer {
    */
   async publishDelta(delta: Pick<Delta, 'elements' | 'tombstones'>, dagName: string): Promise<BlockId> {
     return await this.exclusively(async () => {
-      const { stores, state, limits } = this.#init
+      const { stores, state, limits, ignored } = this.#init
+      if (ignored.has(dagName)) throw new DagIgnoredError(dagName)
       try {
         const draft = new CommitDraft(stores, state, 'local')
         const id = await new Publisher(draft, state, limits, dagName).publishDelta(delta)
@@ -143,6 +155,7 @@ export class Writer {
       queue.clear(this.#failure)
       this.#rejectTasks(this.#failure)
       ingest.settlement.close(this.#failure)
+      this.#init.onFailed(this.#failure)
     } else if (!queue.isEmpty || this.#tasks.length > 0) this.wake()
   }
 
@@ -193,16 +206,17 @@ export class Writer {
   async #commitRemote(): Promise<void> {
     const { stores, state, ingest, counters, ignored } = this.#init
     const ready = await ingest.next()
-    // Some may have been queued before their DAG was purged.
-    const nodes = ignored.isEmpty ? ready : ready.filter(({ delta }) => !ignored.has(delta.dagName))
+    const nodes = ready.filter(({ delta }) => !ignored.has(delta.dagName))
     const draft = new CommitDraft(stores, state, 'remote')
     await draft.apply(nodes)
     ingest.release(ready, draft.rows)
     const committed = await draft.commit()
     counters.remoteCommits += 1
     counters.remoteNodes += nodes.length
-    ingest.merged(ready)
+    ingest.merged(nodes)
     this.#init.onCommitted(committed)
+    // Some may have been queued before their DAG was purged.
+    if (nodes.length < ready.length) ingest.ignore(ready.filter((node) => !nodes.includes(node)))
   }
 
   /** Makes durable what waits for its ancestors, or at a stop for its turn, with the clock that was raised by it. */

@@ -41,14 +41,22 @@ export class GapStore {
     return linkers
   }
 
-  /** Missing blocks, each once, at most `limit` of them, beginning after `after` and then from the start. */
-  async missing(limit: number, after?: BlockId): Promise<BlockId[]> {
+  /**
+   * Missing blocks, each once, at most `limit` of them, beginning after `after` and then from the start.
+   *
+   * @param isPassed - which of them to pass over.
+   */
+  async missing(
+    limit: number,
+    after?: BlockId,
+    isPassed: (id: BlockId) => boolean = () => false
+  ): Promise<BlockId[]> {
     const later: BlockId[] = []
     const earlier: BlockId[] = []
     const seen = new Set<BlockId>()
     for await (const row of this.#rows.scanKeys(this.#layout.gaps)) {
       const id = this.#layout.missingOfGap(row)
-      if (seen.has(id)) continue
+      if (seen.has(id) || isPassed(id)) continue
       seen.add(id)
       const side = after === undefined || id > after ? later : earlier
       if (side.length < limit) side.push(id)

@@ -33,14 +33,20 @@ export class HeadsStore {
 
   /** @param inState - what the state row holds; undefined where heads have rows of their own. */
   async load(rows: RowStore, inState: readonly StoredHead[] | undefined): Promise<void> {
+    const heads = inState ?? (await this.#read(rows))
+    // At once, because others look at the heads while they are read.
     this.#dags.clear()
     this.#count = 0
-    for (const head of inState ?? []) this.#add(head)
-    if (inState !== undefined) return
+    for (const head of heads) this.#add(head)
+  }
+
+  async #read(rows: RowStore): Promise<StoredHead[]> {
+    const heads: StoredHead[] = []
     for await (const { row, value } of rows.scan(this.#layout.heads)) {
       const dagName = this.#layout.dagNameOfHead(row)
-      this.#add({ id: this.#layout.idOf(row), priority: decodePriority(row, value), dagName })
+      heads.push({ id: this.#layout.idOf(row), priority: decodePriority(row, value), dagName })
     }
+    return heads
   }
 
   /** All heads, or those of one DAG, greatest priority first. */

@@ -15,7 +15,7 @@
  * | wanted head                | `/w<id>`                     | one byte                               |
  * | gap                        | `/g<missing id>:<id>`        | sequence and DAG name of who links     |
  * | deferred node              | `/d<id>`                     | the features it requires               |
- * | ignored DAG                | `/i/<dag name>`              | whether nothing of it is left          |
+ * | ignored DAG                | `/i/<dag name>:`             | whether nothing of it is left          |
  * | scratch                    | `/x/...`                     | the same rows, derived anew by a check |
  * | journal                    | `/j`                         | a change set                           |
  *
@@ -173,11 +173,12 @@ export class Layout {
   }
 
   ignoredDag(dagName: string): string {
-    return this.ignored + escapeText(dagName)
+    // Some datastores drop a slash from the end of a key, and the unnamed DAG's row would end in one.
+    return `${this.ignored}${escapeText(dagName)}:`
   }
 
   dagNameOfIgnored(row: string): string {
-    return unescapeText(row.slice(this.ignored.length))
+    return unescapeText(row.slice(this.ignored.length, -1))
   }
 
   /** The key of a version or a tombstone. */

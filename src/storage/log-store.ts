@@ -4,7 +4,7 @@
  * Invariants: sequence numbers are given once, without holes but for purged DAGs; a node stands in the log after
  * the nodes it links to, but for gaps; the cache of applied nodes holds committed ones only.
  */
-import type { DagNode } from '../codec/node.ts'
+import { type DagNode, NodeCodec } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { CorruptRowError } from '../errors.ts'
 import type { ChangeSet } from './commit.ts'
@@ -33,15 +33,20 @@ export interface LoggedNode {
 }
 
 export class LogStore {
+  /** How the blocks of this log are understood. */
+  readonly codec: NodeCodec
   readonly #rows: RowStore
   readonly #layout: Layout
   readonly #blocks: BlockSource | undefined
   /** The oldest go first: what is asked again is what came last. */
   #recent = new Map<BlockId, AppliedRow>()
   #lessRecent = new Map<BlockId, AppliedRow>()
+  /** How often all of it was forgotten: what was read before must not be remembered after. */
+  #forgotten = 0
 
   /** @param blocks - where blocks live, if not in the log itself. */
-  constructor(rows: RowStore, layout: Layout, blocks?: BlockSource) {
+  constructor(rows: RowStore, layout: Layout, blocks?: BlockSource, codec = new NodeCodec()) {
+    this.codec = codec
     this.#rows = rows
     this.#layout = layout
     this.#blocks = blocks
@@ -62,13 +67,14 @@ export class LogStore {
     const unknown = ids.filter((_, index) => found[index] === undefined)
     if (unknown.length === 0) return found
     const rows = unknown.map((id) => this.#layout.applied(id))
+    const forgotten = this.#forgotten
     const values = await this.#rows.getMany(rows)
     const read = new Map<BlockId, AppliedRow>()
     for (const [index, id] of unknown.entries()) {
       const value = values[index]
       if (value === undefined) continue
       const row = decodeApplied(rows[index] as string, value)
-      this.adopt(id, row)
+      if (forgotten === this.#forgotten) this.adopt(id, row)
       read.set(id, row)
     }
     return ids.map((id, index) => found[index] ?? read.get(id))
@@ -115,6 +121,7 @@ export class LogStore {
 
   /** Forgets what is at hand of applied nodes: rows changed otherwise than by a commit of new ones. */
   forget(): void {
+    this.#forgotten += 1
     this.#recent.clear()
     this.#lessRecent.clear()
   }

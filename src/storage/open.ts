@@ -1,9 +1,11 @@
 /**
- * Opening a store: what it refuses before it touches anything, and the journal that a crash may have left.
+ * Opening a store: what it refuses before it touches anything, the journal that a crash may have left, and
+ * migrations from older layouts.
  */
 import { LayoutTooNewError, TopicMismatchError } from '../errors.ts'
 import { replayJournal } from './commit.ts'
 import { LAYOUT, type Layout } from './keys.ts'
+import { migrate } from './migrations/index.ts'
 import type { RowStore } from './row-store.ts'
 import { decodeMeta, encodeMeta } from './rows.ts'
 
@@ -24,8 +26,11 @@ export async function openStore(rows: RowStore, layout: Layout, topic: string | 
   }
   await replayJournal(rows, layout.journal)
   const known = meta?.topic ?? topic
-  if (meta !== undefined && meta.topic === known) return
-  await rows.write(
-    new Map([[layout.meta, encodeMeta({ layout: LAYOUT, leastReader: LAYOUT, topic: known })]])
-  )
+  const writeMeta = async (version: number, leastReader = version): Promise<void> => {
+    const row = encodeMeta({ layout: version, leastReader, topic: known })
+    await rows.write(new Map([[layout.meta, row]]))
+  }
+  if (meta === undefined) return await writeMeta(LAYOUT)
+  if (meta.layout < LAYOUT) await migrate({ rows, layout, from: meta.layout, to: LAYOUT }, writeMeta)
+  else if (meta.topic !== known) await writeMeta(meta.layout, meta.leastReader)
 }

@@ -5,8 +5,11 @@ import { MemoryDatastore } from 'datastore-core'
 import { blockIdOf, cidFromBlockId } from '../../src/codec/block-id.ts'
 import { decodeNode } from '../../src/codec/node.ts'
 import type { BlockId, Operation } from '../../src/crdt/delta.ts'
+import { defaultLimits } from '../../src/options.ts'
+import { IgnoredDags } from '../../src/replica/ignored-dags.ts'
 import { CommitDraft, type Committed, KNOWN_FEATURES, type MergeStores } from '../../src/replica/merge.ts'
 import { Publisher, type PublishLimits } from '../../src/replica/publish.ts'
+import { Purges } from '../../src/replica/purge.ts'
 import { ReplicaState } from '../../src/replica/state.ts'
 import type { WriteUnit } from '../../src/replica/write-queue.ts'
 import { atomicCommitter } from '../../src/storage/commit.ts'
@@ -40,6 +43,8 @@ export interface Shown {
   /** The greatest priority of all. */
   clock: bigint
 }
+
+const SILENT = Object.assign(() => {}, { error: () => {}, trace: () => {} })
 
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
@@ -135,6 +140,20 @@ export class DraftReplica {
       await draft.runDeferred(decodeNode(id, (await log.block(id))!))
       await draft.commit()
     }
+  }
+
+  /** Drops a DAG, and takes it up again, so that its blocks may be merged anew. @returns what its commits did. */
+  async purge(dagName: string): Promise<Committed[]> {
+    const commits: Committed[] = []
+    const purges = new Purges({
+      ...{ stores: this.stores, state: this.state, ignored: new IgnoredDags(this.stores.layout) },
+      ...{ limits: defaultLimits, logger: SILENT, breathe: () => undefined, begun: async () => {} },
+      exclusively: async (task) => await task(),
+      onCommitted: (committed) => void commits.push(committed)
+    })
+    await purges.purge(dagName)
+    await purges.resume(dagName)
+    return commits
   }
 
   async value(key: string): Promise<Uint8Array | undefined> {

@@ -55,7 +55,10 @@ export interface ExpectedTombstones {
   isElsewhere(key: string, id: string): boolean
 }
 
-/** A tombstone has to be remembered while its block has not run, and for ever where that is of another DAG. */
+/**
+ * A tombstone has to be remembered while its block has not run, and for ever where that is of another DAG; then those
+ * of its own DAG with it, or a purge of the other DAG would bring the element back.
+ */
 export function expectedTombstonesOf(blocks: readonly Uint8Array[]): ExpectedTombstones {
   const nodes = new Map(
     blocks.map((block) => {
@@ -66,15 +69,21 @@ export function expectedTombstonesOf(blocks: readonly Uint8Array[]): ExpectedTom
   const ran = (id: string): boolean => nodes.get(id)?.requires.length === 0
   const isElsewhere = (key: string, id: string): boolean =>
     ran(id) && !nodes.get(id)!.elements.some((element) => element.key === key)
-  const needed = new Set<string>()
+  const written = new Map<string, { key: string; id: string; dagNames: Set<string> }>()
   for (const [node, { tombstones, dagName }] of nodes) {
     if (!ran(node)) continue
     for (const { key, id } of tombstones) {
-      if (isElsewhere(key, id)) continue
-      if (!ran(id) || nodes.get(id)!.dagName !== dagName) needed.add(`${key} ${id} ${dagName}`)
+      const pair = written.get(`${key} ${id}`) ?? { key, id, dagNames: new Set() }
+      written.set(`${key} ${id}`, { ...pair, dagNames: pair.dagNames.add(dagName) })
     }
   }
-  return { needed: [...needed].sort(), isElsewhere }
+  const needed: string[] = []
+  for (const { key, id, dagNames } of written.values()) {
+    if (isElsewhere(key, id)) continue
+    const isIdle = ran(id) && [...dagNames].every((dagName) => dagName === nodes.get(id)!.dagName)
+    if (!isIdle) needed.push(...[...dagNames].map((dagName) => `${key} ${id} ${dagName}`))
+  }
+  return { needed: needed.sort(), isElsewhere }
 }
 
 /** Compares the tombstones that a replica remembers with those that its blocks make necessary. */

@@ -12,8 +12,9 @@ import { Layout } from '../../src/storage/keys.ts'
 import { LogStore } from '../../src/storage/log-store.ts'
 import { rowStoreOver } from '../../src/storage/row-store.ts'
 import { type GoldenOperation, goldenSequences, inBase64 } from '../codec/golden.ts'
-import { block, dagName, priority, put, tombstone, utf8 } from '../codec/wire-bytes.ts'
+import { type Bytes, block, dagName, priority, put, tombstone, utf8 } from '../codec/wire-bytes.ts'
 import { blockCid, blockId } from '../oracle/oracle.ts'
+import { permutations } from './dags.ts'
 import { DraftReplica } from './draft-replica.ts'
 import { expectEqual, expectedOf } from './expected.ts'
 
@@ -126,6 +127,23 @@ describe('a put', () => {
       for (const each of [second!, remote, first!]) await other.merge([each])
       expect(await other.shown()).toEqual(await replica.shown())
       await expectEqual(other, expectedOf([remote, first!, second!]))
+    }
+  })
+
+  test('after a block that claims no more than its parents reads back what was put, in every order', async () => {
+    const parent = block([put('/k', 'parent'), priority(9)])
+    const child = block([put('/other', 'child'), priority(9)], [parent])
+    const grandchild = block([put('/other', 'grandchild'), priority(3)], [child])
+    for (const order of permutations([parent, child, grandchild])) {
+      let replica = await DraftReplica.open()
+      for (const each of order) await replica.merge([each])
+      // The only head has a lesser priority than what is below it, also for one that has just been opened.
+      expect(replica.heads()).toEqual([blockCid(grandchild)])
+      replica = await replica.reopened()
+      const [bytes] = await replica.write([putting('/k', 'a')])
+      expect(await replica.value('/k')).toEqual(utf8('a'))
+      expect(deltaOf(bytes!).priority).toBe(10n)
+      await expectEqual(replica, expectedOf([parent, child, grandchild, bytes!]))
     }
   })
 
@@ -253,6 +271,28 @@ describe('a delete', () => {
     await expectEqual(left, expectedOf([...versions.slice(0, 100), ...deleted, ...onRight]))
     expect(await left.value('/k')).toEqual(utf8('new'))
     expect(left.state.committed.elements).toBe(41)
+  })
+
+  test('of /hello names no version of /hello/bye, nor the reverse, however many versions there are', async () => {
+    const keys = ['/hello', '/hello/bye', '/hello:', '/hell', '/hello/']
+    const [hello, bye, colon, hell, slash] = keys.map((key) =>
+      ['1', '2', '3'].map((value) => block([put(key, value), priority(1)]))
+    ) as [Bytes[], Bytes[], Bytes[], Bytes[], Bytes[]]
+    const before = [...hello, ...bye, ...colon, ...hell, ...slash]
+    for (const [key, versions] of [
+      ['/hello', [...hello, ...slash]],
+      ['/hello/bye', bye],
+      ['/hello:', colon],
+      ['/hell', hell]
+    ] as const) {
+      const replica = await DraftReplica.open()
+      await replica.merge(before)
+      const [bytes] = await replica.write([deleting(key)])
+      const named = deltaOf(bytes!).tombstones
+      expect(new Set(named.map((tombstone) => tombstone.key))).toEqual(new Set([key]))
+      expect(named.map(({ id }) => id).sort()).toEqual(versions.map(blockId).sort())
+      await expectEqual(replica, expectedOf([...before, bytes!]))
+    }
   })
 
   test('of a key whose winner alone was named by others shows nothing, for it names the rest', async () => {

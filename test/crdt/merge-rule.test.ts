@@ -294,9 +294,30 @@ describe('DAGs', () => {
     const byNone = block([tombstone('/k', blockId(red)), priority(2)])
     expect((await converged(red, byRed)).state).toEqual({})
     expect((await converged(red, byRed, byBlue, byNone)).state).toEqual({})
-    const replica = await DraftReplica.open()
-    await replica.merge([byNone, byRed, red, byBlue])
-    expect(await replica.tombstones()).toEqual([{ key: '/k', id: blockId(red), dagNames: ['', 'blue'] }])
+    // With what others deleted too it has to be told apart from what only they did, or their purge would bring it back.
+    const rows: Array<[Uint8Array[], string[]]> = [
+      [
+        [byNone, byRed, red, byBlue],
+        ['', 'blue', 'red']
+      ],
+      [
+        [red, byRed, byBlue],
+        ['blue', 'red']
+      ],
+      [
+        [byBlue, red, byRed],
+        ['blue', 'red']
+      ],
+      [[byBlue, red], ['blue']],
+      [[byRed, red], []],
+      [[red, byRed], []]
+    ]
+    for (const [order, dagNames] of rows) {
+      const replica = await DraftReplica.open()
+      for (const one of order) await replica.merge([one])
+      const remembered = dagNames.length === 0 ? [] : [{ key: '/k', id: blockId(red), dagNames }]
+      expect(await replica.tombstones()).toEqual(remembered)
+    }
   })
 })
 

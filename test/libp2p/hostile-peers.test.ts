@@ -305,6 +305,27 @@ describe('a peer that is asked', () => {
     expect(await pulling).toMatchObject({ reason: 'timeout' })
   })
 
+  test('and sends its answer one byte at a time is given up after a while', async () => {
+    const batch = answered({ case: 'batch', value: create(BatchSchema, { blocks: [new Uint8Array(5000)] }) })
+    let sent = 0
+    attacker.handlers.set(SYNC_PROTOCOL, ({ stream }) => {
+      void (async () => {
+        await stream.writeRaw(helloAnswer()[0]!)
+        for (const byte of batch) {
+          await new Promise((resolve) => clock.setTimeout(() => resolve(undefined), IDLE_MS / 20))
+          await stream.writeRaw(Uint8Array.of(byte))
+          sent++
+        }
+      })().catch(() => {})
+    })
+    victim.connect(attacker)
+    await settle()
+    const pulling = pull()
+    for (let passed = 0; passed < 3 * IDLE_MS; passed += IDLE_MS / 20) await clock.pass(IDLE_MS / 20)
+    expect(await Promise.race([pulling, 'still waiting'])).toMatchObject({ reason: 'too-slow' })
+    expect(sent).toBeLessThan(60)
+  })
+
   test('and always says that it is working is given up in the end', async () => {
     attacker.handlers.set(SYNC_PROTOCOL, ({ stream }) => {
       void (async () => {

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { below } from './clock.ts'
 import { expectLikeOracle, type Forged, forge, forgeBytes, forgeChain } from './forge.ts'
-import { type Outsider, type Peer, type PeerInit, World } from './world.ts'
+import { type Outsider, type Peer, type PeerInit, text, World } from './world.ts'
 
 let world: World
 
@@ -48,6 +48,30 @@ describe('order', () => {
     mallory.say([{ id: child.id, block: child.bytes }])
     await world.clock.until(async () => (await bob.nodes()) === 1501)
     expect(changedKeys(bob).at(-1)).toBe('/child')
+    await expectLikeOracle(bob)
+  })
+
+  test('nodes that are merged in one commit tell each key once, with the value before and after', async () => {
+    const [bob, mallory] = await peerAndOutsider(22)
+    await bob.put('/k', 'mine')
+    const chain: Forged[] = []
+    for (let i = 0; i < 20; i++) {
+      // The other key comes and goes again within it.
+      const puts = { '/k': `${i}`, ...(i === 5 && { '/brief': '' }) }
+      const tombstones = i === 9 ? [{ key: '/brief', id: chain[5]!.id }] : []
+      chain.push(forge({ puts, tombstones, links: chain.slice(-1), priority: BigInt(i + 2) }))
+    }
+    // The first one comes last, and lets all of them go.
+    for (const { id, bytes } of chain.toReversed()) mallory.say([{ id, block: bytes }])
+    await world.clock.until(async () => (await bob.nodes()) === 21)
+    expect((await bob.store.stats()).counters.remoteCommits).toBe(1)
+    const told = bob.changes.map(({ key, value, previous }) => [
+      ...[key.toString(), previous && text(previous), value && text(value)]
+    ])
+    expect(told).toEqual([
+      ['/k', undefined, 'mine'],
+      ['/k', 'mine', '19']
+    ])
     await expectLikeOracle(bob)
   })
 

@@ -295,6 +295,32 @@ describe('in a world', () => {
     expect(await alice.nodes()).toBe(1)
   })
 
+  test('a batch that only puts is said, and reaches the others', async () => {
+    world = new World(5)
+    const [alice, bob] = (await world.peers(['alice', 'bob'], { goLike: true })) as [Peer, Peer]
+    const batch = alice.store.batch()
+    batch.put(new Key('/a'), utf8('1'))
+    batch.put(new Key('/b'), utf8('2'))
+    expect(world.messages).toEqual([])
+    await batch.commit()
+    await world.clock.advance(world.latencyMs)
+    expect([await bob.get('/a'), await bob.get('/b')]).toEqual(['1', '2'])
+    expect(world.messages.map(({ heads }) => heads.length)).toEqual([1])
+  })
+
+  test('an empty commit, and one that cancels itself, say nothing', async () => {
+    world = new World(6)
+    const alice = await world.peer('alice')
+    const batch = alice.store.batch()
+    await batch.commit()
+    batch.put(new Key('/never'), utf8('1'))
+    batch.delete(new Key('/never'))
+    await batch.commit()
+    await alice.delete('/nothing')
+    await world.clock.advance(600_000)
+    expect(world.messages).toEqual([])
+  })
+
   test('followers of a writer that never pauses keep up, with few messages and no request', async () => {
     world = new World(4)
     const [alice, bob] = (await world.peers(['alice', 'bob'], { goLike: true })) as [Peer, Peer]

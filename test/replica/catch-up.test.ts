@@ -1,7 +1,9 @@
 // How a replica gets what it lacks: inlined blocks, blocks by id, streams, and the walk from level to level where
 // nobody streams. What is counted are requests, because each costs a round trip.
+import { Key } from 'interface-datastore'
 import { afterEach, describe, expect, test } from 'vitest'
-import { expectConverged, expectLikeOracle, forgeChain } from './forge.ts'
+import { cidV0, cidV1 } from '../codec/wire-bytes.ts'
+import { expectConverged, expectLikeOracle, type Forged, forgeChain } from './forge.ts'
 import { type Peer, World } from './world.ts'
 
 let world: World
@@ -115,6 +117,24 @@ describe('many blocks', () => {
     await expectLikeOracle(bob)
   })
 
+  test('a head that is announced under its CIDv0 and its CIDv1 is asked for once, and is one node', async () => {
+    world = new World(15)
+    const bob = await world.peer('bob', { goLike: true })
+    const mallory = world.outsider('mallory')
+    const [parent, head] = forgeChain(2) as [Forged, Forged]
+    mallory.has(parent, head)
+    // Messages of old were a bare CID.
+    mallory.say(cidV0(head.bytes))
+    mallory.say(cidV1(head.bytes))
+    mallory.say([{ id: head.id }])
+    await world.clock.until(async () => (await bob.nodes()) === 2)
+    mallory.say(cidV0(head.bytes))
+    await world.clock.advance(1000)
+    expect(idsAsked(bob)).toEqual([head.id, parent.id])
+    expect(await bob.store.stats()).toMatchObject({ nodes: 2, heads: 1, wanted: 0 })
+    await expectLikeOracle(bob)
+  })
+
   test('a stream that ends in the middle is followed by another peer, and what has come is kept', async () => {
     world = new World(8)
     const [alice, carol] = (await world.peers(['alice', 'carol'])) as [Peer, Peer]
@@ -156,6 +176,29 @@ describe('many blocks', () => {
       ['pull', 'alice'],
       ['pull', 'carol']
     ])
+  })
+})
+
+describe('memory', () => {
+  test('is not filled by a stream that is faster than the disk, however long it is', async () => {
+    for (const count of [100, 400]) {
+      world = new World(20)
+      const alice = await world.peer('alice')
+      await Promise.all(
+        Array.from({ length: count }, (_, i) => alice.store.put(new Key(`/${i}`), new Uint8Array(10_000)))
+      )
+      const bob = await world.peer('bob', { readyBytesMax: 128 * 1024, commitBytesMax: 64 * 1024 })
+      const go = bob.datastore.hold()
+      await world.clock.advance(10_000)
+      // What may wait, what is being committed, and what is in hand.
+      expect(bob.exchange.streamed, `of ${count}`).toBeGreaterThan(5)
+      expect(bob.exchange.streamed, `of ${count}`).toBeLessThan(30)
+      go()
+      await world.clock.until(async () => (await bob.nodes()) === count)
+      expect(bob.exchange.requests.map(({ kind }) => kind)).toEqual(['pull'])
+      await expectConverged([alice, bob])
+      await world.close()
+    }
   })
 })
 

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { decodeNode } from '../../src/codec/node.ts'
 import { defaultLimits, type LimitName } from '../../src/index.ts'
 import { newCounters } from '../../src/replica/counters.ts'
+import { IgnoredDags } from '../../src/replica/ignored-dags.ts'
 import { Ingest } from '../../src/replica/ingest.ts'
 import { ReplicaState } from '../../src/replica/state.ts'
 import { ChangeSet } from '../../src/storage/commit.ts'
@@ -33,7 +34,8 @@ class Stage {
       state: ReplicaState.load(layout.state, undefined),
       limits: { ...defaultLimits, ...limits },
       counters: this.counters,
-      isIgnored: () => false,
+      ignored: new IgnoredDags(layout),
+      dropped: () => {},
       refused: () => {},
       wake: () => {},
       want: (ids, _from, root) => {
@@ -45,8 +47,8 @@ class Stage {
         return root
       },
       remember: (id) => void this.remembered.push(id),
-      unwant: (ids) => {
-        for (const id of ids) if (this.wanted.get(id) === false) this.wanted.delete(id)
+      unwant: (id) => {
+        if (this.wanted.get(id) === false) this.wanted.delete(id)
       }
     })
   }

@@ -14,6 +14,8 @@ export class AtomicMemory extends BaseDatastore {
   /** Writes that fail from now on, before others are made again. */
   failures = 0
   writes = 0
+  /** Rows that were read by their key. */
+  reads = 0
   readonly #rows: Map<string, Uint8Array>
   #held: PromiseWithResolvers<void> | undefined
 
@@ -43,6 +45,7 @@ export class AtomicMemory extends BaseDatastore {
   }
 
   override async get(key: Key): Promise<Uint8Array> {
+    this.reads++
     const value = this.#rows.get(key.toString())
     if (value === undefined) throw new NotFoundError()
     return value

@@ -4,7 +4,7 @@ import { type PendingBlock, PendingBlocks } from '../../src/replica/pending.ts'
 
 function block(id: string, missing: string[], init: Partial<PendingBlock> = {}): PendingBlock {
   return {
-    ...{ id, from: 'alice', size: 10, missing: new Set(missing), linksSeen: missing.length },
+    ...{ id, dagName: '', from: 'alice', size: 10, missing: new Set(missing), linksSeen: missing.length },
     ...{ linkCount: missing.length, root: false, node: undefined, stored: false },
     ...init
   }

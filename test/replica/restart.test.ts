@@ -163,6 +163,38 @@ describe('a crash', () => {
     await expectConverged([alice, bob])
   })
 
+  test('between a commit and its announcement: what was acknowledged is announced, and reaches the others', async () => {
+    world = new World(14)
+    const bob = await world.peer('bob', { goLike: true })
+    let alice = await world.peer('alice', { goLike: true })
+    // The process ends before it has said anything.
+    alice.broadcaster.fails = true
+    await alice.put('/k', '1')
+    alice = await world.peer('alice', { goLike: true, datastore: await crash(alice) })
+    expect(world.messages).toEqual([])
+    expect(await alice.get('/k')).toBe('1')
+    await world.clock.until(async () => (await bob.get('/k')) === '1', 80_000)
+    await expectConverged([alice, bob])
+  })
+
+  test('between merging and announcing: what was merged is passed on', async () => {
+    world = new World(15)
+    const alice = await world.peer('alice')
+    await alice.history(100)
+    world.partition(['alice', 'bob'], ['carol'])
+    let bob = await world.peer('bob')
+    const carol = await world.peer('carol')
+    const said = world.messages.length
+    await world.clock.until(async () => (await bob.nodes()) === 100)
+    const disk = await crash(bob)
+    expect(world.messages.slice(said).filter(({ from }) => from === 'bob')).toEqual([])
+    // Whoever wrote it is gone, and nobody says hello.
+    world.partition(['bob', 'carol'], ['alice'])
+    bob = await world.peer('bob', { goLike: true, datastore: disk })
+    await world.clock.until(async () => (await carol.nodes()) === 100, 80_000)
+    await expectConverged([bob, carol])
+  })
+
   test('a commit that fails is tried again, and nothing is fetched twice for it', async () => {
     world = new World(12)
     const alice = await world.peer('alice', quietGo)

@@ -223,7 +223,7 @@ describe('WantedHeads', () => {
   }
 
   function stage(datastore = new AtomicMemory()): [AtomicMemory, WantedHeads] {
-    return [datastore, new WantedHeads(new PendingStore(rows(datastore), new Layout('/crdt')))]
+    return [datastore, new WantedHeads(new PendingStore(rows(datastore), new Layout('/crdt')), () => {})]
   }
 
   test('are kept on disk, and gone from it once they are merged', async () => {

@@ -6,10 +6,12 @@
 import { Key } from 'interface-datastore'
 import { type AnnouncedHead, decodeBroadcast, encodeBroadcast } from '../../src/codec/broadcast.ts'
 import {
+  type Blockstore,
   type Change,
   type ComponentLogger,
   type CrdtDatastore,
   createCrdtDatastore,
+  type DeltaCodec,
   type LimitName,
   type LogEntry,
   type PeerClaim,
@@ -75,6 +77,8 @@ export interface PeerInit extends Partial<Record<LimitName, number>> {
   goLike?: boolean
   rules?: Rules
   coalesce?: boolean
+  deltaCodec?: DeltaCodec
+  blockstore?: Blockstore
 }
 
 /** A replica in a world. */

@@ -93,7 +93,8 @@ function setUp(given: Partial<Limits> = {}, coalesce = true): Setup {
   const queue = new WriteQueue(limits.writeQueueBytesMax, () => writer.wake())
   const ingest = new Ingest({
     ...{ log, pendingStore, state, limits, counters },
-    isIgnored: () => false,
+    ignored: new IgnoredDags(layout),
+    dropped: () => {},
     refused: () => {},
     wake: () => writer.wake(),
     want: () => {},
@@ -103,10 +104,11 @@ function setUp(given: Partial<Limits> = {}, coalesce = true): Setup {
   })
   const writer: Writer = new Writer({
     ...{ stores, state, queue, ingest, limits, clock, counters, logger, coalesce },
-    wanted: new WantedHeads(pendingStore),
+    wanted: new WantedHeads(pendingStore, () => writer.wake()),
     ignored: new IgnoredDags(layout),
     random: () => 0.5,
-    onCommitted: ({ origin, nodes }: Committed) => commits.push(`${origin} ${nodes.length}`)
+    onCommitted: ({ origin, nodes }: Committed) => commits.push(`${origin} ${nodes.length}`),
+    onFailed: () => commits.push('failed')
   })
   onTestFinished(() => expect(clock.openTimers).toBe(0))
   return {

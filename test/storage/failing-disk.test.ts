@@ -164,7 +164,17 @@ async function expectEverythingToFail(store: CrdtDatastore): Promise<void> {
     digest: () => store.digest(),
     stats: () => store.stats(),
     waitForSync: () => store.waitForSync(),
-    sync: () => store.sync()
+    sync: () => store.sync(),
+    peers: () => store.peers(),
+    watch: async () => store.watch(),
+    getAll: () => store.getAll(key('/a')).next(),
+    history: () => store.history(key('/a')).next(),
+    explain: () => store.explain(key('/a')),
+    verify: () => store.verify(),
+    traverse: () => store.dag.traverse().next(),
+    publish: () => store.dag.publish({ elements: [{ key: key('/a'), value: encode('3') }] }),
+    purge: () => store.dag.purge('side'),
+    resume: () => store.dag.resume('side')
   }
   for (const [name, call] of Object.entries(calls)) {
     await expect(call(), name).rejects.toMatchObject({
@@ -174,6 +184,18 @@ async function expectEverythingToFail(store: CrdtDatastore): Promise<void> {
     })
   }
 }
+
+test('a watch that waits when the disk fails for good rejects, after what was committed', async () => {
+  const datastore = new FaultyDatastore()
+  const store = await openStore({ datastore })
+  const changes = store.watch()
+  await store.put(key('/a'), encode('1'))
+  const first = datastore.writes
+  datastore.failWrite = (number) => (number >= first + 2 ? 'not made' : undefined)
+  await expect(store.put(key('/a'), encode('2'))).rejects.toMatchObject({ name: 'StoreFailedError' })
+  expect((await changes.next()).value).toMatchObject({ value: encode('1') })
+  await expect(changes.next()).rejects.toMatchObject({ name: 'StoreFailedError' })
+})
 
 describe('while a commit is applied row by row', () => {
   test('nobody sees half of it, also between two attempts', async () => {

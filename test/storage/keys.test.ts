@@ -51,6 +51,7 @@ describe('rows', () => {
         expect(layout.idOf(layout.other(key, id))).toBe(id)
         expect(layout.idOf(layout.head(dagName, id))).toBe(id)
         expect(layout.dagNameOfHead(layout.head(dagName, id))).toBe(dagName)
+        expect(layout.dagNameOfIgnored(layout.ignoredDag(dagName))).toBe(dagName)
         expect(layout.sequenceOfLog(layout.log(sequence))).toBe(sequence)
       })
     )
@@ -76,6 +77,13 @@ describe('rows', () => {
         expect(layout.tombstone(a, id)).not.toBe(layout.tombstone(b, id))
       })
     )
+  })
+
+  test('end in no slash, which some datastores drop: that of the unnamed DAG neither', () => {
+    for (const dagName of ['', '/', 'a/']) {
+      expect(layout.ignoredDag(dagName)).not.toMatch(/\/$/)
+      expect(layout.head(dagName, id)).not.toMatch(/\/$/)
+    }
   })
 
   test('of the log are in the order of their sequence numbers', () => {

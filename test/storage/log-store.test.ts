@@ -29,7 +29,11 @@ async function logOf(
   const log = new LogStore(rows, layout, blocks)
   const changes = new ChangeSet()
   for (const [index, node] of nodes.entries()) {
-    log.write(node, { sequence: index + 1, priority: node.delta.priority, dagName: '', origin: 'local' }, changes)
+    log.write(
+      node,
+      { sequence: index + 1, priority: node.delta.priority, dagName: '', origin: 'local' },
+      changes
+    )
   }
   await log.putBlocks(nodes)
   await rows.write(changes.rows)
@@ -137,6 +141,7 @@ test('a cache that forgets reads the row again', async () => {
   log.adopt(node.id, { sequence: 1, priority: 1n, dagName: 'x', origin: 'remote' })
   expect(log.recent(node.id)).toEqual({ sequence: 1, priority: 1n, dagName: 'x', origin: 'remote' })
   const ids = range(0, 255).flatMap((high) => range(0, 79).map((low) => blockIdOf(Uint8Array.of(high, low))))
-  for (const id of await Promise.all(ids)) log.adopt(id, { sequence: 2, priority: 2n, dagName: '', origin: 'local' })
+  for (const id of await Promise.all(ids))
+    log.adopt(id, { sequence: 2, priority: 2n, dagName: '', origin: 'local' })
   expect(log.recent(node.id)).toBeUndefined()
 })
