@@ -178,19 +178,19 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * cut as interface-datastore has it. The order is not defined unless it is asked for.
    */
   async *query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
-    const { sets } = this.replica.stores
-    const pairs = map(sets.entries(query.prefix ?? ''), ({ key, value }) => ({
+    const { replica } = this
+    const pairs = map(replica.stores.sets.entries(query.prefix ?? ''), ({ key, value }) => ({
       key: new Key(key, false),
       value
     }))
-    yield* untilAbortedEach(applyQuery(pairs, query), options?.signal)
+    yield* this.reading(replica, applyQuery(pairs, query), options?.signal)
   }
 
   /** The same for keys alone. Values are not read. */
   async *queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
-    const { sets } = this.replica.stores
-    const keys = map(sets.keys(query.prefix ?? ''), (key) => new Key(key, false))
-    yield* untilAbortedEach(applyQuery(keys, query), options?.signal)
+    const { replica } = this
+    const keys = map(replica.stores.sets.keys(query.prefix ?? ''), (key) => new Key(key, false))
+    yield* this.reading(replica, applyQuery(keys, query), options?.signal)
   }
 
   /** The heads of all DAGs, or of one, greatest priority first. */
@@ -262,8 +262,9 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * below the newer ones, as in go-ds-crdt, until a delete names them. A delete and a put in one batch leave one.
    */
   async *getAll(key: Key, options?: AbortOptions): AsyncGenerator<KeyVersion> {
-    const versions = rankedVersions(readerOf(this.replica.stores), checkedForeignKey(key.toString()))
-    yield* untilAbortedEach(map(versions, versionOf), options?.signal)
+    const { replica } = this
+    const versions = rankedVersions(readerOf(replica.stores), checkedForeignKey(key.toString()))
+    yield* this.reading(replica, map(versions, versionOf), options?.signal)
   }
 
   /**
@@ -277,7 +278,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     const limit = checkedCount('limit', options.limit)
     const before = Math.min(checkedCount('before', options.before), replica.state.committed.sequence + 1)
     const nodes = history(readerOf(replica.stores), checkedForeignKey(key.toString()), before)
-    yield* untilAbortedEach(applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
+    yield* this.reading(replica, applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
   }
 
   /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. @throws InvalidOptionError */

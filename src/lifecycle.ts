@@ -4,7 +4,7 @@
  * Invariants: starts and stops follow each other in the order of their calls; nothing of the store can be used
  * before `start` or after `stop`; `close` is final.
  */
-import { untilAborted } from './abort.ts'
+import { untilAborted, untilAbortedEach } from './abort.ts'
 import type { CheckedStore } from './check/checked.ts'
 import { type CheckContext, runningStore, stoppedStore } from './check/checked-store.ts'
 import { ClosedError, NotStartedError } from './errors.ts'
@@ -165,6 +165,21 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
         return await this.parts.whileStopped(async () => run(await stoppedStore(context)))
       })
       if (report !== undefined) return report
+    }
+  }
+
+  /**
+   * Yields what is read of a replica until the signal is aborted, and no longer than the replica can be used, so that
+   * a reader who goes on after a stop holds no iterator of the datastore open.
+   */
+  protected async *reading<T>(
+    replica: Replica,
+    source: AsyncGenerator<T>,
+    signal: AbortSignal | undefined
+  ): AsyncGenerator<T> {
+    for await (const item of untilAbortedEach(source, signal)) {
+      replica.assertUsable()
+      yield item
     }
   }
 

@@ -57,6 +57,8 @@ export const LIMITS = {
   broadcastDelayMs: limit(0, 0, MINUTE, 'ms'),
   /** The least time between two broadcasts of new heads, so that those of a busy writer share one. */
   broadcastGapMs: limit(3, 0, MINUTE, 'ms'),
+  /** How long a broadcast may take before the next is sent, and before a stop goes on without it. */
+  broadcastTimeoutMs: limit(2000, 10, DAY, 'ms'),
   /** How long heads that were learned otherwise than by gossip wait, at most, for somebody else to say them. */
   relayDelayMs: limit(500, 0, MINUTE, 'ms'),
   /** The largest message that is broadcast, inlined blocks included. */

@@ -149,7 +149,11 @@ export class StoreDag {
     const replica = this.#options.replica()
     const ids = from === undefined ? replica.heads().map(({ id }) => id) : Array.from(cidsOf(from), idOf)
     const breathe = breather(this.#options.clock())
-    return untilAbortedEach(traverse(replica.stores.log, ids, breathe), signal)
+    const goOn = (): Promise<void> | undefined => {
+      replica.assertUsable()
+      return breathe()
+    }
+    return untilAbortedEach(traverse(replica.stores.log, ids, goOn), signal)
   }
 }
 

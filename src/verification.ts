@@ -75,7 +75,7 @@ export interface CheckReport {
   differences: StoreDifference[]
   differenceCount: number
   mendedCount: number
-  /** Nodes derived anew, and rows compared. */
+  /** Nodes derived anew, all of them once more where lost blocks came back, and rows compared. */
   nodes: number
   rows: number
 }

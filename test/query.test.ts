@@ -2,6 +2,7 @@
 import { MemoryDatastore } from 'datastore-core'
 import { Key, type Pair } from 'interface-datastore'
 import { describe, expect, test, vi } from 'vitest'
+import type { CrdtDatastore } from '../src/index.ts'
 import { applyQuery } from '../src/query.ts'
 import { CountingDatastore } from './storage/counting-datastore.ts'
 import { openLevel, openStore } from './storage/open-store.ts'
@@ -214,3 +215,23 @@ describe('a query of the store', () => {
     expect(await store.has(new Key('/crdt/m'))).toBe(false)
   })
 })
+
+test.each([
+  ['query', (store: CrdtDatastore) => store.query({})],
+  ['queryKeys', (store: CrdtDatastore) => store.queryKeys({})],
+  ['getAll', (store: CrdtDatastore) => store.getAll(new Key('/a'))],
+  ['history', (store: CrdtDatastore) => store.history(new Key('/a'))],
+  ['dag.traverse', (store: CrdtDatastore) => store.dag.traverse()],
+  ['dag.print', (store: CrdtDatastore) => store.dag.print()]
+] as const)(
+  '%s that is under way when the store is closed ends, and holds nothing open',
+  async (_name, read) => {
+    const store = await openStore({ datastore: await openLevel() })
+    for (const key of ['/a', '/a', '/a', '/b', '/c']) await store.put(new Key(key), encode('1'))
+    const reading: AsyncGenerator<unknown> = read(store)
+    await reading.next()
+    await store.close()
+    await expect(reading.next()).rejects.toMatchObject({ name: 'ClosedError' })
+    expect(await reading.next()).toEqual({ done: true, value: undefined })
+  }
+)

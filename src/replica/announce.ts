@@ -173,12 +173,27 @@ export class Announcer {
     this.#sending = tracked
   }
 
+  /** A broadcaster that hangs must hold up neither what is written next nor a stop. */
+  async #inTime(sending: Promise<boolean>): Promise<boolean> {
+    const { clock, limits } = this.#init
+    const { promise, reject } = Promise.withResolvers<never>()
+    const timer = clock.setTimeout(
+      () => reject(new BroadcastTimeoutError(limits.broadcastTimeoutMs)),
+      limits.broadcastTimeoutMs
+    )
+    try {
+      return await Promise.race([sending, promise])
+    } finally {
+      clock.clearTimeout(timer)
+    }
+  }
+
   async #send(heads: readonly AnnouncedHead[]): Promise<void> {
     const { broadcaster, counters, logger, limits } = this.#init
     for (const message of split(heads, limits.broadcastBytesMax)) {
       if (this.#stopped) return
       try {
-        const heard = await broadcaster.broadcast(encodeBroadcast(message))
+        const heard = await this.#inTime(broadcaster.broadcast(encodeBroadcast(message)))
         counters.broadcastsSent += 1
         if (!heard) continue
         for (const { id } of message) this.#said.add(id)
@@ -211,4 +226,13 @@ function* split(heads: readonly AnnouncedHead[], bytesMax: number): Generator<An
     bytes += size
   }
   if (message.length > 0) yield message
+}
+
+/** Logged, and counted as a broadcast that failed. */
+class BroadcastTimeoutError extends Error {
+  override name = 'BroadcastTimeoutError'
+
+  constructor(ms: number) {
+    super(`The broadcaster did not end within ${ms} ms (option broadcastTimeoutMs)`)
+  }
 }

@@ -34,7 +34,8 @@ export interface Broadcaster {
   /** Nothing is delivered after it. */
   stop(): Promise<void>
   /**
-   * Sends one message to whoever listens. It is no error that nobody does.
+   * Sends one message to whoever listens. It is no error that nobody does. One that takes longer than
+   * `broadcastTimeoutMs` counts as failed, and is not waited for.
    *
    * @returns whether anybody may have heard it: what nobody heard counts as not said.
    */
@@ -65,7 +66,7 @@ export interface BlockExchange {
   /**
    * Blocks by id, in any order, from the peers named first and then from others. Ends when it has them all or
    * can get no more; a block that nobody has is just not among them. One that answers with other bytes than
-   * were asked for is the engine's to notice.
+   * were asked for is the engine's to notice. It has to end when the signal is aborted, because a stop waits for it.
    */
   fetch(
     ids: readonly BlockId[],

@@ -130,6 +130,25 @@ describe('close', () => {
   })
 })
 
+test('a broadcast that never ends holds up neither a close nor what is written next', async () => {
+  world = new World(9)
+  const [bob, carol] = (await world.peers(['bob', 'carol'])) as [Peer, Peer]
+  await world.clock.advance(100)
+  const broadcast = bob.broadcaster.broadcast.bind(bob.broadcaster)
+  bob.broadcaster.broadcast = () => new Promise(() => {})
+  await bob.put('/k', '1')
+  bob.broadcaster.broadcast = broadcast
+  await bob.put('/l', '1')
+  await world.clock.advance(5000)
+  expect(await carol.get('/l')).toBe('1')
+  expect((await bob.store.stats()).counters.broadcastsFailed).toBe(1)
+  bob.broadcaster.broadcast = () => new Promise(() => {})
+  await bob.put('/m', '1')
+  const before = world.clock.now()
+  await world.clock.during(bob.store.close())
+  expect(world.clock.now() - before).toBeLessThanOrEqual(2000)
+})
+
 describe('waitForSync', () => {
   test('resolves at once when there is nothing to wait for', async () => {
     world = new World(20)
