@@ -16,6 +16,25 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal |
   }
 }
 
+/**
+ * Waits for what others will settle, and no longer than until the signal is aborted.
+ *
+ * @param begin - makes the resolvers known to them; what it returns takes them back, however the wait ends.
+ */
+export async function waitUnlessAborted(
+  signal: AbortSignal | undefined,
+  begin: (resolve: () => void, reject: (reason: unknown) => void) => () => void
+): Promise<void> {
+  signal?.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const end = begin(resolve, reject)
+  try {
+    await untilAborted(promise, signal)
+  } finally {
+    end()
+  }
+}
+
 /** Yields what the source yields, until the signal is aborted. */
 export async function* untilAbortedEach<T>(
   source: AsyncGenerator<T>,

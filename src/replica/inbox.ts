@@ -4,6 +4,7 @@
  * Invariants: what waits to be handled is bounded in bytes, and what exceeds it is dropped and counted, since
  * every head is said again; no message can make the next one fail; handling a head never waits for a fetch.
  */
+import { untilAborted } from '../abort.ts'
 import type { AnnouncedHead } from '../codec/broadcast.ts'
 import { announcedHeadSize } from '../codec/broadcast.ts'
 import type { PeerName } from './ports.ts'
@@ -54,15 +55,9 @@ export class Inbox {
   async handled(signal?: AbortSignal): Promise<void> {
     const last = this.#waiting.at(-1) ?? this.#handling
     if (last === undefined) return
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = (): void => reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const { promise, resolve } = Promise.withResolvers<void>()
     this.#watchers.set(last, [...(this.#watchers.get(last) ?? []), resolve])
-    try {
-      await promise
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
+    await untilAborted(promise, signal)
   }
 
   async stop(): Promise<void> {

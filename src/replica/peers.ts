@@ -8,6 +8,7 @@
  * Invariants: peers remembered are bounded, the one that said nothing for the longest goes first; a peer's
  * divergence is reported once in a while only, for it is no more than that peer's claim.
  */
+import { waitUnlessAborted } from '../abort.ts'
 import type { Limits } from '../options.ts'
 import type { Divergence } from './listener.ts'
 import type { Clock, HeadClaim, PeerClaim, PeerName, ReplicaSnapshot } from './ports.ts'
@@ -66,19 +67,12 @@ export class Peers {
 
   /** Waits until so many peers are connected and have told what they have. */
   async connected(count: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted()
     if (this.#connectedCount >= count) return
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter = { count, resolve, reject }
-    const onAbort = (): void => reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#waiters.add(waiter)
-    try {
-      await promise
-    } finally {
-      this.#waiters.delete(waiter)
-      signal?.removeEventListener('abort', onAbort)
-    }
+    await waitUnlessAborted(signal, (resolve, reject) => {
+      const waiter = { count, resolve, reject }
+      this.#waiters.add(waiter)
+      return () => void this.#waiters.delete(waiter)
+    })
   }
 
   /** Ends every wait. */

@@ -2,6 +2,7 @@
  * Waiting until blocks are merged or dropped, which is what "synchronised" means for a replica that cannot know
  * what it has not heard of.
  */
+import { waitUnlessAborted } from '../abort.ts'
 import type { BlockId } from '../crdt/delta.ts'
 
 interface Waiter {
@@ -29,17 +30,11 @@ export class Settlement {
     if (this.#closed !== undefined) throw this.#closed.reason
     const outstanding = new Set(ids)
     if (outstanding.size === 0) return
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { ids: outstanding, resolve, reject }
-    const onAbort = (): void => reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#waiters.add(waiter)
-    try {
-      await promise
-    } finally {
-      this.#waiters.delete(waiter)
-      signal?.removeEventListener('abort', onAbort)
-    }
+    await waitUnlessAborted(signal, (resolve, reject) => {
+      const waiter: Waiter = { ids: outstanding, resolve, reject }
+      this.#waiters.add(waiter)
+      return () => void this.#waiters.delete(waiter)
+    })
   }
 
   /** Ends every wait, and those that begin later. */
