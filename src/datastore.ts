@@ -36,7 +36,7 @@ import {
   type KeyVersion,
   versionOf
 } from './versions.ts'
-import { checkSince, type WatchOptions } from './watch.ts'
+import { checkWatchOptions, type WatchOptions } from './watch.ts'
 
 /** Options of a write. */
 export interface WriteOptions extends AbortOptions {
@@ -249,11 +249,11 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * the store stops, after what waits, when nothing can be read any more: whoever reads in the loop ends it before,
    * by `return()`; rejects with the signal's reason when that is aborted.
    *
-   * @throws InvalidOptionError if `since` is no sequence number of this store.
+   * @throws InvalidOptionError if `since` is no sequence number of this store, or another option cannot be.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Change> {
     const { watches, replica } = this.running
-    checkSince(options.since, replica.state.committed.sequence)
+    checkWatchOptions(options, replica.state.committed.sequence)
     return watches.open(options)
   }
 

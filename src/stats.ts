@@ -12,7 +12,10 @@ export interface Stats {
   keys: number
   /** Alive elements: at least one for each key, more where versions were written over each other. */
   elements: number
-  /** Tombstones that are remembered because the block they name has not come, or is of another DAG. */
+  /**
+   * Tombstones that are remembered: the block they name has not come, or is of another DAG; and beside one of those,
+   * the ones of the element's own DAG.
+   */
   tombstones: number
   /** Nodes applied since the store was made. */
   nodes: number

@@ -35,8 +35,17 @@ export interface WatchOptions extends AbortOptions {
   since?: number
 }
 
-/** @throws InvalidOptionError if it is no sequence number that a store whose newest is `newest` can have given. */
-export function checkSince(since: number | undefined, newest: number): void {
+/**
+ * @param newest - the newest sequence number that the store has given.
+ * @throws InvalidOptionError naming the option.
+ */
+export function checkWatchOptions({ prefix, origin, since }: WatchOptions, newest: number): void {
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw new InvalidOptionError('prefix', prefix, 'the text that keys start with')
+  }
+  if (origin !== undefined && origin !== 'local' && origin !== 'remote') {
+    throw new InvalidOptionError('origin', origin, "'local' or 'remote'")
+  }
   if (since === undefined || (Number.isSafeInteger(since) && since >= 0 && since <= newest)) return
   const hint = 'a greater number is of another store, or of this one before it was lost: begin with 0'
   throw new InvalidOptionError('since', since, `a whole number from 0 to ${newest}, the newest here; ${hint}`)

@@ -385,3 +385,14 @@ describe('the end of the store', () => {
     expect(told.map(({ key }) => key.toString())).toEqual(['/a', '/b', '/c'])
   })
 })
+
+test.each([
+  ['origin', { origin: 'Remote' }],
+  ['origin', { origin: '' }],
+  ['prefix', { prefix: key('/a') }]
+])('an option that would silently watch nothing is refused by name: %s %o', async (option, options) => {
+  const store = await openStore({ datastore: new FaultyDatastore() })
+  expect(() => store.watch(options as never)).toThrow(
+    expect.objectContaining({ name: 'InvalidOptionError', option })
+  )
+})
