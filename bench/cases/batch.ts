@@ -1,10 +1,9 @@
 /**
  * A batch of ten thousand new keys.
  */
-import { type Benchmark, checkEqual } from '../benchmark.ts'
-import { checkEntries, openLevel, openStore, putBatch } from '../stores.ts'
-import { alternating } from '../timing.ts'
-import { makeEntries } from '../workload.ts'
+import type { Benchmark } from '../benchmark.ts'
+import { pairedWrites } from '../paired-writes.ts'
+import { putBatch } from '../stores.ts'
 
 const KEYS = 10_000
 /** Reading all of them back would take longer than writing them. */
@@ -19,24 +18,8 @@ export const batch: Benchmark<'rate' | 'speed'> = {
   },
   runs: { full: 9, quick: 5 },
   warmUps: 2,
-  async prepare(scope) {
-    const store = await openStore(scope)
-    const raw = await openLevel(scope)
-    const pair = alternating()
-    let written = 0
-    return async () => {
-      const entries = makeEntries('batch', KEYS, written)
-      const { ours, theirs } = await pair(
-        () => putBatch(store, entries),
-        () => putBatch(raw, entries)
-      )
-      written += KEYS
-      checkEqual((await store.stats()).keys, written, 'keys')
-      await checkEntries(
-        store,
-        entries.filter((_, index) => index % (KEYS / KEYS_CHECKED) === 0)
-      )
-      return { rate: (KEYS / ours) * 1000, speed: theirs / ours }
-    }
-  }
+  prepare: pairedWrites({
+    ...{ name: 'batch', count: KEYS, write: putBatch, counted: 'keys' },
+    checkEvery: KEYS / KEYS_CHECKED
+  })
 }

@@ -1,10 +1,9 @@
 /**
  * A thousand puts under way at once, which may share commits and nodes.
  */
-import { type Benchmark, checkEqual } from '../benchmark.ts'
-import { checkEntries, openLevel, openStore, putAtOnce } from '../stores.ts'
-import { alternating } from '../timing.ts'
-import { makeEntries } from '../workload.ts'
+import type { Benchmark } from '../benchmark.ts'
+import { pairedWrites } from '../paired-writes.ts'
+import { putAtOnce } from '../stores.ts'
 
 const PUTS = 1000
 
@@ -17,21 +16,5 @@ export const putConcurrent: Benchmark<'rate' | 'speed'> = {
   },
   runs: { full: 15, quick: 7 },
   warmUps: 3,
-  async prepare(scope) {
-    const store = await openStore(scope)
-    const raw = await openLevel(scope)
-    const pair = alternating()
-    let written = 0
-    return async () => {
-      const entries = makeEntries('put-concurrent', PUTS, written)
-      const { ours, theirs } = await pair(
-        () => putAtOnce(store, entries),
-        () => putAtOnce(raw, entries)
-      )
-      written += PUTS
-      checkEqual((await store.stats()).keys, written, 'keys')
-      await checkEntries(store, entries)
-      return { rate: (PUTS / ours) * 1000, speed: theirs / ours }
-    }
-  }
+  prepare: pairedWrites({ name: 'put-concurrent', count: PUTS, write: putAtOnce, counted: 'keys' })
 }
