@@ -10,7 +10,7 @@ import type { Change, CrdtDatastoreEvents, Head } from './events.ts'
 import type { ReplayedChange } from './inspect/replay.ts'
 import type { Gap } from './replica/gap-draft.ts'
 import type { Divergence, RefusedBlock, ReplicaListener, SyncNumbers } from './replica/listener.ts'
-import type { Committed } from './replica/merge.ts'
+import type { Committed } from './replica/staged-commit.ts'
 import type { StoredHead } from './storage/rows.ts'
 import type { Watches } from './watch.ts'
 

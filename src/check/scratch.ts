@@ -6,7 +6,8 @@
  * left behind by a crash is cleared before the next one begins.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import { CommitDraft, type MergeStores } from '../replica/merge.ts'
+import { CommitDraft } from '../replica/merge.ts'
+import type { MergeStores } from '../replica/staged-commit.ts'
 import { ReplicaState } from '../replica/state.ts'
 import { GapStore } from '../storage/gap-store.ts'
 import { HeadsStore } from '../storage/heads-store.ts'
@@ -53,9 +54,11 @@ export class Scratch {
   /** Merges nodes that were not merged yet, in one commit. */
   async apply(entries: readonly LoggedNode[]): Promise<void> {
     const applied = await this.stores.log.appliedMany(entries.map(({ id }) => id))
+    const seen = new Set<BlockId>()
     const fresh = entries.filter(({ id }, index) => {
-      const isFirst = entries.findIndex((entry) => entry.id === id) === index
-      return isFirst && applied[index] === undefined
+      if (seen.has(id)) return false
+      seen.add(id)
+      return applied[index] === undefined
     })
     if (fresh.length === 0) return
     const draft = new CommitDraft(this.stores, this.state, 'remote')

@@ -3,7 +3,8 @@
  * that it did not know (wire format, field 100 of `Delta`).
  */
 import { decodeFeatures } from '../storage/rows.ts'
-import { CommitDraft, type Committed, KNOWN_FEATURES, type MergeStores } from './merge.ts'
+import { CommitDraft, KNOWN_FEATURES } from './merge.ts'
+import type { Committed, MergeStores } from './staged-commit.ts'
 import type { ReplicaState } from './state.ts'
 
 export async function runDeferred(

@@ -5,8 +5,8 @@
  * must not throw.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import type { Committed } from './merge.ts'
 import type { PeerName } from './ports.ts'
+import type { Committed } from './staged-commit.ts'
 
 export interface ReplicaListener {
   /** A commit is durable; the next has not begun. */

@@ -10,59 +10,20 @@
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId, Delta, Tombstone } from '../crdt/delta.ts'
 import type { KeyVersions } from '../crdt/or-set.ts'
-import { ChangeSet, type Committer } from '../storage/commit.ts'
-import type { GapStore } from '../storage/gap-store.ts'
-import type { HeadsStore, StagedHeads } from '../storage/heads-store.ts'
-import type { Layout } from '../storage/keys.ts'
-import type { LogStore } from '../storage/log-store.ts'
-import type { RowStore } from '../storage/row-store.ts'
+import type { ChangeSet } from '../storage/commit.ts'
 import { type AppliedRow, encodeFeatures, type Origin, type StoredHead } from '../storage/rows.ts'
-import type { SetStore } from '../storage/set-store.ts'
-import { BlockValues } from './block-values.ts'
-import { type Gap, GapDraft } from './gap-draft.ts'
-import { type KeyChange, KeyDraft } from './key-draft.ts'
-import type { ReplicaState, StagedState } from './state.ts'
-
-/** What a commit did. */
-export interface Committed {
-  origin: Origin
-  /** The sequence number of its last node. */
-  sequence: number
-  nodes: DagNode[]
-  /** In the order of the nodes that made them, with that node's sequence number. */
-  changes: Array<KeyChange & { sequence: number }>
-  headsAdded: StoredHead[]
-  headsRemoved: StoredHead[]
-  gapsOpened: Gap[]
-  gapsClosed: Gap[]
-}
-
-/** The stores that a commit touches. */
-export interface MergeStores {
-  layout: Layout
-  rows: RowStore
-  sets: SetStore
-  log: LogStore
-  heads: HeadsStore
-  gaps: GapStore
-  committer: Committer
-}
+import { type Committed, type MergeStores, StagedCommit } from './staged-commit.ts'
+import type { ReplicaState } from './state.ts'
 
 /** Features whose effects this version knows how to apply (`Delta.requires`). None has been defined yet. */
 export const KNOWN_FEATURES: ReadonlySet<number> = new Set()
 
 export class CommitDraft {
-  /** Rows that ride along: whatever else has to become durable with this commit. */
-  readonly rows = new ChangeSet()
   readonly #stores: MergeStores
   readonly #live: ReplicaState
   readonly #origin: Origin
   readonly #knownFeatures: ReadonlySet<number>
-  readonly #state: StagedState
-  readonly #heads: StagedHeads
-  readonly #values: BlockValues
-  readonly #keys: KeyDraft
-  readonly #gaps: GapDraft
+  readonly #staged: StagedCommit
   readonly #nodes: DagNode[] = []
   readonly #applied = new Map<BlockId, AppliedRow & { ran: boolean }>()
 
@@ -71,11 +32,12 @@ export class CommitDraft {
     this.#live = state
     this.#origin = origin
     this.#knownFeatures = knownFeatures
-    this.#state = state.stage()
-    this.#heads = stores.heads.stage()
-    this.#values = new BlockValues(stores.log, stores.layout)
-    this.#keys = new KeyDraft(stores.sets, this.#values, this.#state)
-    this.#gaps = new GapDraft(stores.gaps, state.committed.gaps > 0)
+    this.#staged = new StagedCommit(stores, state)
+  }
+
+  /** Rows that ride along: whatever else has to become durable with this commit. */
+  get rows(): ChangeSet {
+    return this.#staged.rows
   }
 
   /** How many nodes it applies. */
@@ -85,17 +47,17 @@ export class CommitDraft {
 
   /** The heads of a DAG as this draft leaves them. */
   heads(dagName: string): StoredHead[] {
-    return this.#heads.list(dagName)
+    return this.#staged.heads.list(dagName)
   }
 
   /** Loads working copies of keys, each named once; with all their alive versions where they are removed. */
   async load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Promise<void> {
-    await this.#keys.load(keys, toRemove)
+    await this.#staged.keys.load(keys, toRemove)
   }
 
   /** The working copy of a key that was loaded. */
   versions(key: string): KeyVersions {
-    return this.#keys.versions(key)
+    return this.#staged.keys.versions(key)
   }
 
   /** The bytes of a node. */
@@ -118,22 +80,22 @@ export class CommitDraft {
     await this.#loadFor([node])
     await this.#runEffects(node)
     this.rows.delete(this.#stores.layout.deferredNode(node.id))
-    this.#state.row.deferred -= 1
+    this.#staged.state.row.deferred -= 1
   }
 
   /** Makes the draft durable. On failure nothing has changed and every node may be applied anew. */
   async commit(): Promise<Committed> {
-    const changes = await this.#keys.settle(this.rows)
-    this.#state.row.gaps += this.#gaps.opened().length - this.#gaps.closed.length
-    const headsInState = this.#stores.heads.write(this.#heads, this.rows)
-    for (const node of this.#nodes) {
-      this.#stores.log.write(node, this.#applied.get(node.id) as AppliedRow, this.rows)
-    }
-    if (this.#stores.log.hasBlockstore) await this.#stores.log.putBlocks(this.#nodes)
-    this.rows.put(this.#stores.layout.state, this.#state.encode(headsInState))
-    await this.#stores.committer.commit(this.rows)
-    await this.#gaps.adopt()
-    return this.#adopt(changes)
+    const { log } = this.#stores
+    const applied = this.#nodes.map((node) => ({ node, row: this.#applied.get(node.id) as AppliedRow }))
+    for (const { node, row } of applied) log.write(node, row, this.rows)
+    if (log.hasBlockstore) await log.putBlocks(this.#nodes)
+    const committed = await this.#staged.commit(
+      (id) => this.#applied.get(id)?.sequence,
+      () => {
+        for (const { node, row } of applied) log.adopt(node.id, row)
+      }
+    )
+    return { origin: this.#origin, nodes: this.#nodes, ...committed }
   }
 
   async #loadFor(nodes: readonly DagNode[]): Promise<void> {
@@ -153,7 +115,7 @@ export class CommitDraft {
   }
 
   async #loadTombstones(nodes: readonly DagNode[]): Promise<void> {
-    await this.#keys.loadTombstones(
+    await this.#staged.keys.loadTombstones(
       nodes.flatMap(({ id, delta }) => [
         ...delta.elements.map(({ key }) => ({ key, id })),
         ...delta.tombstones
@@ -180,19 +142,19 @@ export class CommitDraft {
   async #applyNode(node: DagNode, known: number | undefined): Promise<void> {
     const { id, delta, links } = node
     const { priority, dagName } = delta
-    const sequence = this.#state.nextSequence(known)
+    const sequence = this.#staged.state.nextSequence(known)
     const ran = delta.requires.every((feature) => this.#knownFeatures.has(feature))
     this.#nodes.push(node)
     this.#applied.set(id, { sequence, priority, dagName, origin: this.#origin, ran })
     if (ran) await this.#runEffects(node)
     else {
       this.rows.put(this.#stores.layout.deferredNode(id), encodeFeatures(delta.requires))
-      this.#state.row.deferred += 1
+      this.#staged.state.row.deferred += 1
     }
-    const closed = await this.#gaps.close(id, this.rows)
+    const closed = await this.#staged.gaps.close(id, this.rows)
     // A node of its own DAG may have linked to it before it came, and then it is no tip.
     const linkedBySameDag = closed.some((gap) => gap.dagName === dagName)
-    this.#heads.advance({ id, priority, dagName }, links, linkedBySameDag)
+    this.#staged.heads.advance({ id, priority, dagName }, links, linkedBySameDag)
     const doubtful = links.filter((link) => !this.#isApplied(link))
     if (doubtful.length > 0) await this.#openGaps(node, doubtful, sequence)
   }
@@ -200,10 +162,10 @@ export class CommitDraft {
   async #runEffects({ id, delta }: DagNode): Promise<void> {
     const { priority, dagName } = delta
     for (const tombstone of delta.tombstones) {
-      await this.#remove(this.#keys.touch(tombstone.key, id), tombstone, dagName)
+      await this.#remove(this.#staged.keys.touch(tombstone.key, id), tombstone, dagName)
     }
     for (const { key, value } of delta.elements) {
-      this.#keys.touch(key, id).add(id, priority, value, dagName)
+      this.#staged.keys.touch(key, id).add(id, priority, value, dagName)
     }
   }
 
@@ -228,7 +190,7 @@ export class CommitDraft {
   async #hasKey({ key, id }: Tombstone): Promise<boolean> {
     const node = this.#nodes.find((one) => one.id === id)
     if (node !== undefined) return node.delta.elements.some((element) => element.key === key)
-    return (await this.#values.find(id, key)) !== undefined
+    return (await this.#staged.values.find(id, key)) !== undefined
   }
 
   async #openGaps(node: DagNode, links: readonly BlockId[], sequence: number): Promise<void> {
@@ -236,34 +198,11 @@ export class CommitDraft {
     const rows = await this.#stores.log.appliedMany(links)
     for (const [index, missing] of links.entries()) {
       if (rows[index] !== undefined) continue
-      this.#gaps.open({ missing, linkedBy: node.id, dagName, sequence }, this.rows)
+      this.#staged.gaps.open({ missing, linkedBy: node.id, dagName, sequence }, this.rows)
     }
   }
 
   #isApplied(id: BlockId): boolean {
     return this.#applied.has(id) || this.#stores.log.recent(id) !== undefined
-  }
-
-  #adopt(changes: KeyChange[]): Committed {
-    const { heads, log } = this.#stores
-    const headsRemoved = heads.find(this.#heads.removed.values())
-    this.#live.adopt(this.#state)
-    heads.adopt(this.#heads)
-    for (const { id } of this.#nodes) log.adopt(id, this.#applied.get(id) as AppliedRow)
-    const { sequence } = this.#state.row
-    const numbered = changes.map((change) => ({
-      ...change,
-      sequence: this.#applied.get(change.id)?.sequence ?? sequence
-    }))
-    return {
-      origin: this.#origin,
-      sequence,
-      nodes: this.#nodes,
-      changes: numbered.length > 1 ? numbered.sort((a, b) => a.sequence - b.sequence) : numbered,
-      headsAdded: [...this.#heads.added.values()],
-      headsRemoved,
-      gapsOpened: this.#gaps.opened(),
-      gapsClosed: this.#gaps.closed
-    }
   }
 }

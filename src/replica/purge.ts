@@ -15,12 +15,9 @@ import type { BlockId, Tombstone } from '../crdt/delta.ts'
 import { ClosedError, CorruptRowError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'
-import { BlockValues } from './block-values.ts'
-import { GapDraft } from './gap-draft.ts'
 import type { IgnoredDags } from './ignored-dags.ts'
-import { type KeyChange, KeyDraft } from './key-draft.ts'
-import type { Committed, MergeStores } from './merge.ts'
 import type { Logger } from './ports.ts'
+import { type Committed, type MergeStores, StagedCommit } from './staged-commit.ts'
 import type { ReplicaState } from './state.ts'
 
 /** Nodes that one commit drops. */
@@ -224,27 +221,21 @@ export class Purges {
 
 /** One commit that drops nodes: what `CommitDraft` is for nodes that come. */
 class PurgeDraft {
-  readonly rows = new ChangeSet()
   readonly #init: PurgeInit
-  readonly #state
-  readonly #heads
-  readonly #keys: KeyDraft
-  readonly #gaps: GapDraft
-  readonly #values: BlockValues
+  readonly #staged: StagedCommit
   #dropped = false
 
   constructor(init: PurgeInit) {
     this.#init = init
-    const { stores, state } = init
-    this.#state = state.stage()
-    this.#heads = stores.heads.stage()
-    this.#values = new BlockValues(stores.log, stores.layout)
-    this.#keys = new KeyDraft(stores.sets, this.#values, this.#state)
-    this.#gaps = new GapDraft(stores.gaps, false)
+    this.#staged = new StagedCommit(init.stores, init.state)
+  }
+
+  get rows(): ChangeSet {
+    return this.#staged.rows
   }
 
   dropHeads(dagName: string): void {
-    this.#heads.drop(dagName)
+    this.#staged.heads.drop(dagName)
   }
 
   async drop(dagName: string, purged: readonly PurgedNode[]): Promise<void> {
@@ -256,7 +247,7 @@ class PurgeDraft {
       if (node !== undefined) await this.#closeGaps(node)
       if (deferred[index] !== undefined) {
         this.rows.delete(layout.deferredNode(id))
-        this.#state.row.deferred -= 1
+        this.#staged.state.row.deferred -= 1
       } else if (node !== undefined) ran.push(node)
       log.delete(id, sequence, this.rows)
     }
@@ -274,31 +265,20 @@ class PurgeDraft {
       if (row === undefined) continue
       for (const [index, link] of missing.entries()) {
         if (known[index] !== undefined) continue
-        this.#gaps.open({ missing: link, linkedBy, dagName, sequence: row.sequence }, this.rows)
+        this.#staged.gaps.open({ missing: link, linkedBy, dagName, sequence: row.sequence }, this.rows)
       }
     }
-    return this.#gaps.opened().length > 0
+    return this.#staged.gaps.opened().length > 0
   }
 
   async commit(): Promise<Committed> {
-    const { stores, state } = this.#init
-    const changes: KeyChange[] = await this.#keys.settle(this.rows)
-    this.#state.row.gaps += this.#gaps.opened().length - this.#gaps.closed.length
-    const headsRemoved = stores.heads.find(this.#heads.removed.values())
-    const headsInState = stores.heads.write(this.#heads, this.rows)
-    this.rows.put(stores.layout.state, this.#state.encode(headsInState))
-    await stores.committer.commit(this.rows)
-    if (this.#dropped) stores.log.forget()
-    state.adopt(this.#state)
-    stores.heads.adopt(this.#heads)
-    await this.#gaps.adopt()
-    const { sequence } = this.#state.row
-    return {
-      ...{ origin: 'local', sequence, nodes: [], headsAdded: [], headsRemoved },
-      changes: changes.map((change) => ({ ...change, sequence })),
-      gapsOpened: this.#gaps.opened(),
-      gapsClosed: this.#gaps.closed
-    }
+    const committed = await this.#staged.commit(
+      () => undefined,
+      () => {
+        if (this.#dropped) this.#init.stores.log.forget()
+      }
+    )
+    return { origin: 'local', nodes: [], ...committed }
   }
 
   /** Who links over a gap is gone, and the gap with it. */
@@ -309,7 +289,7 @@ class PurgeDraft {
     for (const [index, missing] of links.entries()) {
       if (known[index] === undefined) continue
       const gap = { missing, linkedBy: id, dagName: delta.dagName, sequence: 0 }
-      this.#gaps.forget(gap, this.rows)
+      this.#staged.gaps.forget(gap, this.rows)
     }
   }
 
@@ -318,12 +298,12 @@ class PurgeDraft {
     for (const { delta } of nodes) {
       for (const { key } of [...delta.elements, ...delta.tombstones]) keys.add(key)
     }
-    await this.#keys.load(keys, keys)
-    await this.#keys.loadTombstones(nodes.flatMap(({ delta }) => delta.tombstones))
+    await this.#staged.keys.load(keys, keys)
+    await this.#staged.keys.loadTombstones(nodes.flatMap(({ delta }) => delta.tombstones))
     for (const { id, delta } of nodes) {
-      for (const { key } of delta.elements) this.#keys.touch(key, id).forget(id)
+      for (const { key } of delta.elements) this.#staged.keys.touch(key, id).forget(id)
       for (const tombstone of delta.tombstones) {
-        const versions = this.#keys.touch(tombstone.key, id)
+        const versions = this.#staged.keys.touch(tombstone.key, id)
         if (!versions.isTombstoneRemembered(tombstone.id)) continue
         const target = await this.#target(tombstone)
         if (!versions.forgetTombstone(tombstone.id, dagName, target?.dagName)) continue
@@ -342,7 +322,7 @@ class PurgeDraft {
     const { log, layout, rows } = this.#init.stores
     const applied = await log.applied(id)
     if (applied === undefined || (await rows.get(layout.deferredNode(id))) !== undefined) return undefined
-    const value = await this.#values.find(id, key)
+    const value = await this.#staged.values.find(id, key)
     return value === undefined ? undefined : { ...applied, value }
   }
 }

@@ -35,7 +35,6 @@ import type { IgnoredDags } from './ignored-dags.ts'
 import { Ingest } from './ingest.ts'
 import { Intake } from './intake.ts'
 import type { ReplicaListener } from './listener.ts'
-import type { Committed, MergeStores } from './merge.ts'
 import type { PeerSaid } from './peers.ts'
 import type {
   BlockExchange,
@@ -50,6 +49,7 @@ import type {
 } from './ports.ts'
 import { Purges } from './purge.ts'
 import { Reports } from './reports.ts'
+import type { Committed, MergeStores } from './staged-commit.ts'
 import type { ReplicaState } from './state.ts'
 import { type OpenStores, openStores, reloadStores } from './stores.ts'
 import { viewOf } from './view.ts'

@@ -3,7 +3,7 @@
  */
 import type { NodeCodec } from '../codec/node.ts'
 import { CorruptRowError } from '../errors.ts'
-import { atomicCommitter, journaledCommitter } from '../storage/commit.ts'
+import { committerFor } from '../storage/commit.ts'
 import { GapStore } from '../storage/gap-store.ts'
 import { HeadsStore } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
@@ -12,7 +12,7 @@ import type { RowStore } from '../storage/row-store.ts'
 import { decodeState } from '../storage/rows.ts'
 import { SetStore } from '../storage/set-store.ts'
 import { IgnoredDags } from './ignored-dags.ts'
-import type { MergeStores } from './merge.ts'
+import type { MergeStores } from './staged-commit.ts'
 import { ReplicaState } from './state.ts'
 
 export interface OpenStoresInit {
@@ -38,9 +38,7 @@ export async function openStores({
   codec,
   journalRetriesMax
 }: OpenStoresInit): Promise<OpenStores> {
-  const committer = rows.atomic
-    ? atomicCommitter(rows)
-    : journaledCommitter(rows, layout.journal, journalRetriesMax)
+  const committer = committerFor(rows, layout.journal, journalRetriesMax)
   const log = new LogStore(rows, layout, blocks, codec)
   const heads = new HeadsStore(layout)
   const gaps = new GapStore(rows, layout)

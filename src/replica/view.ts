@@ -4,8 +4,8 @@
  * Invariant: nothing is served that was not applied here, and so for this topic.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import type { MergeStores } from './merge.ts'
 import type { LogEntry, PeerClaim, PeerName, ReplicaSnapshot, ReplicaView } from './ports.ts'
+import type { MergeStores } from './staged-commit.ts'
 import type { ReplicaState } from './state.ts'
 
 export interface ViewInit {

@@ -32,6 +32,11 @@ export interface Committer {
   commit(changes: ChangeSet): Promise<void>
 }
 
+/** The way that the datastore allows. */
+export function committerFor(rows: RowStore, journalRow: string, retriesMax: number): Committer {
+  return rows.atomic ? atomicCommitter(rows) : journaledCommitter(rows, journalRow, retriesMax)
+}
+
 /** For datastores whose batch is atomic. */
 export function atomicCommitter(rows: RowStore): Committer {
   return {
