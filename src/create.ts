@@ -164,16 +164,14 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
   const limits = resolveLimits(init)
   const log = logger?.forComponent('datastore-crdt') ?? silent
   const rows = rowStoreOver(datastore, { atomicBatch, durability })
-  const { putHook, deleteHook } = init
   const layout = new Layout(namespace)
   const blocks = init.blockstore === undefined ? undefined : blockSourceOver(init.blockstore)
   const codec = new NodeCodec(init.deltaCodec)
+  const { putHook, deleteHook, topic, clock = systemClock } = init
+  const parts = { rows, layout, blocks, codec, limits, clock }
   const store = new CrdtDatastore({
-    ...{ limits, clock: init.clock ?? systemClock, logger: log, putHook, deleteHook, topic: init.topic },
-    checkContext: (signal) => {
-      const { clock = systemClock } = init
-      return { rows, layout, blocks, codec, limits, clock, signal }
-    },
+    ...{ limits, clock, logger: log, putHook, deleteHook, topic },
+    checkContext: (signal) => ({ ...parts, signal }),
     whileStopped: async (task) => {
       const release = claimNamespace(datastore, namespace)
       try {
@@ -186,7 +184,7 @@ export async function createCrdtDatastore(init: CrdtDatastoreInit): Promise<Crdt
     open: async (listener) => {
       const release = claimNamespace(datastore, namespace)
       try {
-        return await openReplica(init, { rows, layout, blocks, codec, limits, log, listener, release })
+        return await openReplica(init, { ...parts, log, listener, release })
       } catch (error) {
         release()
         throw error
@@ -203,14 +201,15 @@ interface OpenInit {
   layout: Layout
   blocks: BlockSource | undefined
   codec: NodeCodec
+  clock: Clock
   log: Logger
   listener: ReplicaListener
   release(): void
 }
 
 async function openReplica(init: CrdtDatastoreInit, open: OpenInit): Promise<OpenReplica> {
-  const { rows, layout, blocks, codec, limits, log, listener, release } = open
-  const { datastore, coalesce = true, clock = systemClock, random = Math.random, topic } = init
+  const { rows, layout, blocks, codec, limits, clock, log, listener, release } = open
+  const { datastore, coalesce = true, random = Math.random, topic } = init
   await ensureReadable(datastore, rows, layout.meta)
   const { broadcaster, exchange, stats } = networkOf(init, limits, clock, random)
   const replica = await Replica.start({

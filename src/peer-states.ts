@@ -4,7 +4,7 @@
 import type { CID } from 'multiformats/cid'
 import { cidFromBlockId } from './codec/block-id.ts'
 import { hexOf } from './notifier.ts'
-import type { PeerSaid } from './replica/peers.ts'
+import { claimsHeads, type PeerSaid } from './replica/peers.ts'
 import type { HeadClaim } from './replica/ports.ts'
 import type { Replica } from './replica/replica.ts'
 
@@ -56,12 +56,10 @@ function stateOf(
   if (claim !== undefined) {
     const { sequence, gaps, deferred, ignoredDags, headsLeftOut = 0, agoMs } = claim
     const theirs = claim.digest === undefined ? {} : { digest: hexOf(claim.digest) }
-    const sameHeads =
-      headsLeftOut === 0 && claim.heads.length === heads.size && claim.heads.every(({ id }) => heads.has(id))
     state.claim = {
       ...{ heads: claim.heads.map(toldHead), headsLeftOut, ...theirs },
       ...{ sequence, gaps, deferred, ignoredDags, agoMs },
-      level: sameHeads && (theirs.digest === undefined || theirs.digest === digest)
+      level: claimsHeads(claim, heads) && (theirs.digest === undefined || theirs.digest === digest)
     }
   }
   if (announced !== undefined) {

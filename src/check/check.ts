@@ -29,7 +29,7 @@ import { logPages, readable, scanLog, sequenceOf } from './log-scan.ts'
 import { LostBlocks } from './lost-blocks.ts'
 import { Scratch } from './scratch.ts'
 import { StateCheck } from './state-check.ts'
-import { Turns } from './turns.ts'
+import { type CheckParts, Turns } from './turns.ts'
 import { WaitingRows } from './waiting-rows.ts'
 
 /** Nodes and bytes that are merged into the scratch state at once. */
@@ -47,6 +47,8 @@ export class Check {
   readonly #store: CheckedStore
   readonly #options: CheckOptions
   readonly #turns: Turns
+  readonly #parts: CheckParts
+  readonly #sides: Sides
   readonly #numbers: CheckNumbers = { nodes: 0, nodesTotal: 0, rows: 0 }
   #scratch: Scratch
   #next = 1
@@ -55,7 +57,16 @@ export class Check {
     this.#store = store
     this.#options = options
     this.#turns = new Turns(store, options)
+    this.#parts = { store, options, turns: this.#turns }
     this.#scratch = this.#newScratch()
+    this.#sides = {
+      ...{ rows: store.rows, live: store.layout, derived: this.#scratch.layout },
+      onRows: async (count) => {
+        this.#numbers.rows += count
+        options.onProgress({ ...this.#numbers })
+        await store.breathe()
+      }
+    }
   }
 
   /** @returns whether everything could be compared: no block is lost. */
@@ -76,7 +87,8 @@ export class Check {
   async #run(): Promise<boolean> {
     await this.#deriveAll()
     const lost = new LostBlocks({
-      ...{ store: this.#store, scratch: this.#scratch, turns: this.#turns, options: this.#options },
+      ...this.#parts,
+      scratch: this.#scratch,
       catchUp: async () => this.#catchUp()
     })
     if ((await lost.seeTo()) > 0) {
@@ -84,7 +96,8 @@ export class Check {
       return false
     }
     if (lost.putBack > 0) await this.#deriveAll()
-    const state = new StateCheck({ ...this.#parts, isPurging: await this.#isPurging() })
+    const isPurging = await this.#isPurging()
+    const state = new StateCheck({ ...this.#parts, scratch: this.#scratch, isPurging })
     for (let pass = 1; pass <= PASSES_MAX; pass++) {
       const written = this.#turns.rowsWritten
       await this.#compare(state)
@@ -107,19 +120,6 @@ export class Check {
       for await (const entry of scanLog(store, sequence, sequence)) if ('bytes' in entry) return entry.bytes
       return undefined
     })
-  }
-
-  get #parts(): { store: CheckedStore; scratch: Scratch; turns: Turns; options: CheckOptions; sides: Sides } {
-    const { rows, layout: live } = this.#store
-    const onRows = async (count: number): Promise<void> => {
-      this.#numbers.rows += count
-      this.#options.onProgress({ ...this.#numbers })
-      await this.#store.breathe()
-    }
-    return {
-      ...{ store: this.#store, scratch: this.#scratch, turns: this.#turns, options: this.#options },
-      sides: { rows, live, derived: this.#scratch.layout, onRows }
-    }
   }
 
   /** Derives the state from the first node on. */
@@ -212,14 +212,14 @@ export class Check {
     if (mend) await this.#inStep(async () => this.#checkState(state))
     for (const kind of OTHER_KINDS) await this.#compareKind(kind)
     await this.#checkEntries(mend)
-    const waiting = new WaitingRows(this.#parts)
+    const waiting = new WaitingRows({ ...this.#parts, sides: this.#sides })
     await waiting.check()
     state.clockOfWaiting = waiting.clock
     await this.#inStep(async () => this.#checkState(state))
   }
 
   async #compareKind(kind: DerivedKind): Promise<void> {
-    for await (const rows of suspects(this.#parts.sides, kind)) {
+    for await (const rows of suspects(this.#sides, kind)) {
       await this.#inStep(async () => this.#confirm(kind, rows))
     }
   }
@@ -233,7 +233,7 @@ export class Check {
   async #confirm(kind: DerivedKind, rows: readonly string[]): Promise<void> {
     const changes = new ChangeSet()
     for (const row of rows) {
-      const found = await differenceOf(this.#parts.sides, kind, row)
+      const found = await differenceOf(this.#sides, kind, row)
       if (found === undefined) continue
       const { expected, ...difference } = found
       if (expected === undefined) changes.delete(row)
@@ -245,8 +245,7 @@ export class Check {
 
   /** Rows of the log that hold no node, or one that stands elsewhere in the log. */
   async #checkEntries(mend: boolean): Promise<void> {
-    const { sides } = this.#parts
-    for await (const rows of strayEntries(sides)) {
+    for await (const rows of strayEntries(this.#sides)) {
       await this.#inStep(async () => {
         const changes = new ChangeSet()
         for (const row of rows) {

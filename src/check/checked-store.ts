@@ -7,7 +7,7 @@ import { CorruptRowError, LayoutTooNewError } from '../errors.ts'
 import type { Limits } from '../options.ts'
 import type { Clock } from '../replica/ports.ts'
 import type { Replica } from '../replica/replica.ts'
-import { atomicCommitter, journaledCommitter, replayJournal } from '../storage/commit.ts'
+import { committerFor, replayJournal } from '../storage/commit.ts'
 import { LAYOUT, type Layout } from '../storage/keys.ts'
 import type { RowStore } from '../storage/row-store.ts'
 import { decodeMeta } from '../storage/rows.ts'
@@ -57,9 +57,7 @@ export async function stoppedStore(context: CheckContext): Promise<CheckedStore>
   await finishCommit(rows, layout)
   return {
     ...partsOf(context),
-    committer: rows.atomic
-      ? atomicCommitter(rows)
-      : journaledCommitter(rows, layout.journal, limits.journalRetriesMax),
+    committer: committerFor(rows, layout.journal, limits.journalRetriesMax),
     memory: () => undefined,
     exclusively: async (task) => await task(),
     async *fetch() {},

@@ -6,6 +6,7 @@
  *
  * Invariant: a bounded number of rows is in memory, and no order of rows is relied on.
  */
+import { equals } from 'multiformats/bytes'
 import { parseBlockId } from '../codec/block-id.ts'
 import type { Layout } from '../storage/keys.ts'
 import type { RowStore } from '../storage/row-store.ts'
@@ -72,13 +73,13 @@ export async function* suspects(sides: Sides, { kind, prefix }: DerivedKind): As
   }
   yield* inHands(rows.scanKeys(prefix(live)), differing, hand)
   // Those that are there were compared already.
-  const absent = async (names: readonly string[]): Promise<string[]> => {
-    await onRows(names.length)
+  const absent = async (derivedNames: readonly string[]): Promise<string[]> => {
+    await onRows(derivedNames.length)
+    const names = derivedNames.map((name) => live.rebase(name, derived))
     const ours = await rows.getMany(names)
     return names.filter((_, index) => ours[index] === undefined)
   }
-  const derivedNames = map(rows.scanKeys(prefix(derived)), (row) => live.rebase(row, derived))
-  yield* inHands(derivedNames, absent, hand)
+  yield* inHands(rows.scanKeys(prefix(derived)), absent, hand)
 }
 
 /** Rows of the log of which nothing was derived. Their blocks, the most of the store, are not read again. */
@@ -124,17 +125,13 @@ async function readBoth(
 /** Whether the row says what it should. Who wrote a node is not in the DAG, so it is taken as it is. */
 function areEqual(kind: RowKind, ours: Uint8Array | undefined, theirs: Uint8Array | undefined): boolean {
   if (ours === undefined || theirs === undefined) return ours === theirs
-  if (kind !== 'applied') return equalBytes(ours, theirs)
+  if (kind !== 'applied') return equals(ours, theirs)
   try {
     const [a, b] = [decodeApplied('', ours), decodeApplied('', theirs)]
     return a.sequence === b.sequence && a.priority === b.priority && a.dagName === b.dagName
   } catch {
     return false
   }
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
 /** Those of the names that are found, some at a time. */
@@ -154,8 +151,4 @@ export async function* inHands(
   if (hand.length === 0) return
   const found = await find(hand)
   if (found.length > 0) yield found
-}
-
-async function* map<T, R>(source: AsyncIterable<T>, convert: (item: T) => R): AsyncGenerator<R> {
-  for await (const item of source) yield convert(item)
 }

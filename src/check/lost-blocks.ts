@@ -8,24 +8,20 @@ import { blockIdOf, parseBlockId } from '../codec/block-id.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import { type AppliedRow, decodeApplied, encodeLog } from '../storage/rows.ts'
-import type { CheckedStore, CheckOptions } from './checked.ts'
 import { inHands } from './compare.ts'
 import type { RowDifference } from './difference.ts'
 import { readable } from './log-scan.ts'
 import type { Scratch } from './scratch.ts'
 import { SEQUENCE_AHEAD_MAX } from './state-detail.ts'
-import type { Turns } from './turns.ts'
+import type { CheckParts } from './turns.ts'
 
 /** What is known of a node whose row in the store is damaged too. */
 const UNKNOWN: AppliedRow = { sequence: 0, priority: 0n, dagName: '', origin: 'remote' }
 
 const HOLES_HAND = 256
 
-export interface LostBlocksInit {
-  store: CheckedStore
+export interface LostBlocksInit extends CheckParts {
   scratch: Scratch
-  turns: Turns
-  options: CheckOptions
   /** Derives what was committed meanwhile. */
   catchUp(): Promise<void>
 }

@@ -4,18 +4,14 @@
  */
 import { ChangeSet } from '../storage/commit.ts'
 import { decodeState, type StateRow } from '../storage/rows.ts'
-import type { CheckedStore, CheckOptions } from './checked.ts'
 import type { RowDifference } from './difference.ts'
 import { readable } from './log-scan.ts'
 import type { Scratch } from './scratch.ts'
 import { type PurgePart, SEQUENCE_AHEAD_MAX, stateDetail } from './state-detail.ts'
-import type { Turns } from './turns.ts'
+import type { CheckParts } from './turns.ts'
 
-export interface StateCheckInit {
-  store: CheckedStore
+export interface StateCheckInit extends CheckParts {
   scratch: Scratch
-  turns: Turns
-  options: CheckOptions
   /** Whether a purge was cut off. */
   isPurging: boolean
 }

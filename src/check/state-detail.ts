@@ -1,6 +1,7 @@
 /**
  * What is wrong with the state row, in words.
  */
+import { equals } from 'multiformats/bytes'
 import type { StateRow, StoredHead } from '../storage/rows.ts'
 
 /** So far may the sequence run ahead of the log: purges and lost blocks leave holes at its end, too. */
@@ -23,7 +24,7 @@ export function stateDetail(state: StateRow, derived: StateRow, open: readonly P
       wrong.push(`${counter} is ${state[counter]}, not ${derived[counter]}`)
     }
   }
-  if (state.digest.some((byte, index) => byte !== derived.digest[index])) wrong.push('the digest is wrong')
+  if (!equals(state.digest, derived.digest)) wrong.push('the digest is wrong')
   if (state.sequence < derived.sequence) {
     wrong.push(`the sequence is ${state.sequence}, and the log goes on to ${derived.sequence}`)
   }

@@ -5,6 +5,13 @@ import type { ChangeSet } from '../storage/commit.ts'
 import type { CheckedStore, CheckOptions } from './checked.ts'
 import type { RowDifference } from './difference.ts'
 
+/** What every part of a check works with. */
+export interface CheckParts {
+  store: CheckedStore
+  turns: Turns
+  options: CheckOptions
+}
+
 export class Turns {
   /** How many rows were written to the store. */
   rowsWritten = 0

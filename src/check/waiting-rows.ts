@@ -6,16 +6,12 @@ import { blockIdOf, parseBlockId } from '../codec/block-id.ts'
 import type { ReceivedBlock } from '../replica/ports.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import { decodePending, encodePending, PRESENT } from '../storage/rows.ts'
-import type { CheckedStore, CheckOptions } from './checked.ts'
 import type { Sides } from './compare.ts'
 import type { RowDifference } from './difference.ts'
 import { readable } from './log-scan.ts'
-import type { Turns } from './turns.ts'
+import type { CheckParts } from './turns.ts'
 
-export interface WaitingRowsInit {
-  store: CheckedStore
-  turns: Turns
-  options: CheckOptions
+export interface WaitingRowsInit extends CheckParts {
   sides: Sides
 }
 

@@ -8,7 +8,9 @@
  * Invariants: peers remembered are bounded, the one that said nothing for the longest goes first; a peer's
  * divergence is reported once in a while only, for it is no more than that peer's claim.
  */
+import { equals } from 'multiformats/bytes'
 import { waitUnlessAborted } from '../abort.ts'
+import type { BlockId } from '../crdt/delta.ts'
 import type { Limits } from '../options.ts'
 import type { Divergence } from './listener.ts'
 import type { Clock, HeadClaim, PeerClaim, PeerName, ReplicaSnapshot } from './ports.ts'
@@ -130,7 +132,7 @@ export class Peers {
     const { clock, limits, onDivergence } = this.#init
     const theirs = known.claim?.claim
     if (theirs?.digest === undefined || !areComparable(ours, theirs)) return
-    if (equalBytes(ours.digest, theirs.digest)) return
+    if (equals(ours.digest, theirs.digest)) return
     const now = clock.now()
     if (known.divergedAt !== undefined && now - known.divergedAt < limits.divergenceIntervalMs) return
     known.divergedAt = now
@@ -140,16 +142,17 @@ export class Peers {
 
 /** Whether two replicas have merged the same nodes, all of which had their effects. */
 function areComparable(ours: ReplicaSnapshot, theirs: PeerClaim): boolean {
-  if (!isWhole(ours) || !isWhole(theirs) || theirs.headsLeftOut) return false
-  if (ours.heads.length !== theirs.heads.length) return false
-  const heads = new Set(ours.heads.map(({ id }) => id))
-  return theirs.heads.every(({ id }) => heads.has(id))
+  return isWhole(ours) && isWhole(theirs) && claimsHeads(theirs, new Set(ours.heads.map(({ id }) => id)))
+}
+
+/** Whether a peer claims to have these heads and no others. */
+export function claimsHeads(
+  { heads, headsLeftOut = 0 }: Pick<PeerClaim, 'heads' | 'headsLeftOut'>,
+  ids: ReadonlySet<BlockId>
+): boolean {
+  return headsLeftOut === 0 && heads.length === ids.size && heads.every(({ id }) => ids.has(id))
 }
 
 function isWhole({ gaps, deferred, ignoredDags }: Omit<ReplicaSnapshot, 'digest'>): boolean {
   return gaps === 0 && deferred === 0 && ignoredDags.length === 0
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
