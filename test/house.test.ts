@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   check: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica'],
   libp2p: ['leaf', 'ports', 'crdt', 'codec'],
   top: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'inspect', 'check', 'libp2p'],
-  testkit: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'top'],
+  testkit: ['leaf', 'ports', 'crdt', 'codec', 'libp2p', 'top'],
   daemon: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top'],
   cli: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top', 'daemon']
 }
@@ -35,7 +35,7 @@ const PORTS_FILE = 'replica/ports.ts'
 
 /** Whoever else needs the network declares a port. */
 const NETWORK_PACKAGE = /^(@libp2p\/|libp2p$|libp2p\/|it-(length-prefixed|pipe|pushable|stream-types)$)/
-const NETWORK_PACKAGE_USERS = /^(libp2p\/|daemon\/|cli\/|(create|metrics|stats)\.ts$)/
+const NETWORK_PACKAGE_USERS = /^(libp2p\/|daemon\/|cli\/|testkit\/network\/|(create|metrics|stats)\.ts$)/
 
 /** The rest of src runs in browsers too. */
 const NODE_BUILTIN = /^node:/
@@ -131,7 +131,7 @@ describe('the house', () => {
     expect(violations((file, imported) => folderOf(file) !== 'crdt' || !isPackage(imported))).toEqual([])
   })
 
-  test('only libp2p, daemon, cli, create.ts, metrics.ts and stats.ts know libp2p and its streams', () => {
+  test('only libp2p, daemon, cli, the simulated network, create.ts, metrics.ts and stats.ts know libp2p and its streams', () => {
     expect(
       violations((file, imported) => !NETWORK_PACKAGE.test(imported) || NETWORK_PACKAGE_USERS.test(file))
     ).toEqual([])
@@ -140,6 +140,13 @@ describe('the house', () => {
   test('only daemon, cli and testkit need Node', () => {
     expect(
       violations((file, imported) => !NODE_BUILTIN.test(imported) || NODE_BUILTIN_USERS.test(file))
+    ).toEqual([])
+  })
+
+  test('the oracle imports nothing of what it judges', () => {
+    const isOracle = (file: string) => file.startsWith('testkit/oracle/')
+    expect(
+      violations((file, imported) => !isOracle(file) || isOracle(imported) || NODE_BUILTIN.test(imported))
     ).toEqual([])
   })
 

@@ -5,8 +5,8 @@ import { Key } from 'interface-datastore'
 import { describe, expect, test } from 'vitest'
 import { cidFromBlockId } from '../src/codec/block-id.ts'
 import type { Change } from '../src/events.ts'
+import { blockId } from '../src/testkit/oracle/oracle.ts'
 import { Watches, type WatchSource } from '../src/watch.ts'
-import { blockId } from './oracle/oracle.ts'
 
 const CID = cidFromBlockId(blockId(new Uint8Array(0)))
 const CHANGE_BYTES = 1000

@@ -5,7 +5,7 @@ import { elementHash } from '../../src/codec/element-hash.ts'
 import { addHash, emptyDigest } from '../../src/crdt/digest.ts'
 import type { CrdtDatastore } from '../../src/index.ts'
 import { decodeLog } from '../../src/storage/rows.ts'
-import { blockId, oracle } from '../oracle/oracle.ts'
+import { blockId, oracle } from '../../src/testkit/oracle/oracle.ts'
 import { text } from '../replica/world.ts'
 import { contentOf, rawRows, rowKinds } from '../storage/store-check.ts'
 

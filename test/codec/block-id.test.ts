@@ -12,7 +12,7 @@ import {
   digestFromBlockId,
   parseBlockId
 } from '../../src/codec/block-id.ts'
-import { blockCid, blockId } from '../oracle/oracle.ts'
+import { blockCid, blockId } from '../../src/testkit/oracle/oracle.ts'
 import { cidV0, cidV1, hex, join, sha256, utf8, varint } from './wire-bytes.ts'
 
 const block = utf8('a block')

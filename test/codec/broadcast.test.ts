@@ -8,7 +8,7 @@ import {
   encodeBroadcast,
   InvalidBroadcastError
 } from '../../src/codec/broadcast.ts'
-import { blockId } from '../oracle/oracle.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import { anyText } from './any-text.ts'
 import {
   type Bytes,

@@ -7,7 +7,7 @@ import { decodeBroadcast, encodeBroadcast } from '../../src/codec/broadcast.ts'
 import { decodeDagPb, encodeDagPb } from '../../src/codec/dag-pb.ts'
 import { decodeDelta, encodeDelta } from '../../src/codec/delta.ts'
 import { decodeNode, encodeNode } from '../../src/codec/node.ts'
-import { blockCid, blockId } from '../oracle/oracle.ts'
+import { blockCid, blockId } from '../../src/testkit/oracle/oracle.ts'
 import { goldenBlocks, goldenMerges, goldenSequences } from './golden.ts'
 
 test('the vectors are there', () => {

@@ -8,7 +8,7 @@ import { decodeDelta, encodeDelta } from '../../src/codec/delta.ts'
 import { canonicalKey } from '../../src/codec/key.ts'
 import { type DagNode, decodeNode } from '../../src/codec/node.ts'
 import { WireError } from '../../src/codec/wire-reader.ts'
-import { blockCid, blockId, oracle } from '../oracle/oracle.ts'
+import { blockCid, blockId, oracle } from '../../src/testkit/oracle/oracle.ts'
 import { hostileBlock, hostileBroadcast, hostileDelta, linkTargets } from './hostile-bytes.ts'
 
 const targetIds = linkTargets.map(blockId)

@@ -1,7 +1,7 @@
 // Generators of hostile input: bytes of no form, golden messages with something changed, and messages whose every
 // part is plausible and whose whole is not.
 import fc from 'fast-check'
-import { blockId } from '../oracle/oracle.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import { goldenBlocks, goldenSequences } from './golden.ts'
 import {
   type Bytes,

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { cidFromBlockId } from '../../src/codec/block-id.ts'
 import { decodeDagPb, encodeDagPb } from '../../src/codec/dag-pb.ts'
 import { type DagNode, decodeNode, encodeNode } from '../../src/codec/node.ts'
-import { blockId } from '../oracle/oracle.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import {
   type Bytes,
   block,

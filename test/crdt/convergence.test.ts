@@ -3,7 +3,7 @@
 // tests below name these too, so that a failure says which.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { blockId } from '../oracle/oracle.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import { anyDag, anyDelivery, type Delivery, divided, FEATURE, ordered } from './dags.ts'
 import { DraftReplica } from './draft-replica.ts'
 import { expectEqual, expectedOf, expectedTombstonesOf, expectTombstones } from './expected.ts'

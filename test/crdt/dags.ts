@@ -1,5 +1,6 @@
 // Generators: DAGs of deltas that nobody honest would write all of, and ways in which their blocks may arrive.
 import fc from 'fast-check'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import {
   type Bytes,
   bytesField,
@@ -15,7 +16,6 @@ import {
   tombstone,
   utf8
 } from '../codec/wire-bytes.ts'
-import { blockId } from '../oracle/oracle.ts'
 
 /** The most blocks of a generated DAG. */
 export const DAG_BLOCKS_MAX = 10

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { decodeNode } from '../../src/codec/node.ts'
-import { blockId, oracle } from '../oracle/oracle.ts'
+import { blockId, oracle } from '../../src/testkit/oracle/oracle.ts'
 import { type DraftReplica, hexOf, type Shown } from './draft-replica.ts'
 
 const digestOf = (block: Uint8Array): Buffer => createHash('sha256').update(block).digest()

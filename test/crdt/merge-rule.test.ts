@@ -1,6 +1,7 @@
 // The merge rule, case by case: each test is a failure that a system of this kind has had, named by what went wrong.
 // Every case is merged in every order of its blocks, in a commit each, and in one commit.
 import { describe, expect, test } from 'vitest'
+import { blockCid, blockId } from '../../src/testkit/oracle/oracle.ts'
 import {
   type Bytes,
   block,
@@ -17,7 +18,6 @@ import {
   tombstone,
   utf8
 } from '../codec/wire-bytes.ts'
-import { blockCid, blockId } from '../oracle/oracle.ts'
 import { FEATURE, permutations } from './dags.ts'
 import { DraftReplica, type Shown } from './draft-replica.ts'
 import { expectEqual, expectedOf, expectedTombstonesOf, expectTombstones } from './expected.ts'

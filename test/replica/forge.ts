@@ -4,7 +4,7 @@ import { elementHash } from '../../src/codec/element-hash.ts'
 import { encodeNode } from '../../src/codec/node.ts'
 import type { Delta } from '../../src/crdt/delta.ts'
 import { addHash, emptyDigest } from '../../src/crdt/digest.ts'
-import { blockCid, blockId, oracle } from '../oracle/oracle.ts'
+import { blockCid, blockId, oracle } from '../../src/testkit/oracle/oracle.ts'
 import { type Peer, text, utf8 } from './world.ts'
 
 export interface Forged {

@@ -7,7 +7,7 @@ import type {
   ReceivedBlock,
   ReplicaView
 } from '../../src/index.ts'
-import { blockId } from '../oracle/oracle.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import type { Participant, Peer, World } from './world.ts'
 
 /** Blocks that a stream sends between two waits. */

@@ -2,7 +2,7 @@
 // shows at any time what its nodes make, and all show the same in the end.
 import { Key } from 'interface-datastore'
 import { describe, expect, test } from 'vitest'
-import { blockId } from '../oracle/oracle.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import { below } from './clock.ts'
 import { expectLikeOracle } from './forge.ts'
 import { type Peer, utf8, World } from './world.ts'

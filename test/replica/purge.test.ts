@@ -3,11 +3,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeNode } from '../../src/codec/node.ts'
+import { blockId } from '../../src/testkit/oracle/oracle.ts'
 import { type Bytes, block, dagName, priority, put, tombstone, utf8 } from '../codec/wire-bytes.ts'
 import { anyDag, anyDelivery, type Delivery, divided, ordered, permutations } from '../crdt/dags.ts'
 import { DraftReplica, hexOf, type Shown } from '../crdt/draft-replica.ts'
 import { expectedOf, expectedTombstonesOf, expectTombstones } from '../crdt/expected.ts'
-import { blockId } from '../oracle/oracle.ts'
 
 const DAGS = ['', 'red', 'a/b:%']
 

@@ -6,7 +6,7 @@ import { base32upper } from 'multiformats/bases/base32'
 import { expect } from 'vitest'
 import type { CrdtDatastore } from '../../src/index.ts'
 import { decodeLog } from '../../src/storage/rows.ts'
-import { type OracleState, oracle } from '../oracle/oracle.ts'
+import { type OracleState, oracle } from '../../src/testkit/oracle/oracle.ts'
 
 /** All rows below a prefix, by key. */
 export async function rawRows(datastore: Datastore, prefix = '/crdt/'): Promise<Map<string, Uint8Array>> {

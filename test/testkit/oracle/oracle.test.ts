@@ -4,7 +4,13 @@ import * as dagPb from '@ipld/dag-pb'
 import { base32upper } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
-import { blockCid, blockId, canonicalKey, type OracleState, oracle } from './oracle.ts'
+import {
+  blockCid,
+  blockId,
+  canonicalKey,
+  type OracleState,
+  oracle
+} from '../../../src/testkit/oracle/oracle.ts'
 
 // The golden vectors: what running go-ds-crdt peers wrote and showed.
 
@@ -36,7 +42,7 @@ interface SequenceVector {
   steps: Step[]
 }
 
-const folder = new URL('../vectors/', import.meta.url)
+const folder = new URL('../../vectors/', import.meta.url)
 const vectors = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .sort()

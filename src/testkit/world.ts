@@ -1,0 +1,202 @@
+/**
+ * A simulated world: replicas, each with a disk of its own, on one network, in one virtual time, all from one seed.
+ *
+ * The replicas are real: the engine, the storage, the broadcaster and the sync protocol run as they do in an app, and
+ * reach disk, network, time and chance through their ports. A world only decides what those do.
+ *
+ * Invariants: whatever happens follows from the seed and from what a test does; real time plays no part.
+ */
+import type { Random } from '../replica/ports.ts'
+import type { LinkConditions } from './network/link.ts'
+import { SimulatedNetwork } from './network/simulated-network.ts'
+import { streamOf } from './seeded-random.ts'
+import { SimulatedReplica, type SimulatedReplicaInit, type Surroundings } from './simulated-replica.ts'
+import { Trace } from './trace.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+/** How a world is made. */
+export interface WorldInit {
+  /** All chance of the world comes from it. */
+  seed: number
+  /** How its links are: latency, loss, duplication, bandwidth. */
+  link?: Partial<LinkConditions>
+  /**
+   * The topic of its replicas.
+   *
+   * @default 'world'
+   */
+  topic?: string
+}
+
+/** Something happened in a world that must not happen. The message has the seed. */
+export class WorldError extends Error {
+  static override readonly name = 'WorldError'
+  override name = 'WorldError'
+}
+
+/** How long replicas may take to become level once nothing is wrong any more, in virtual milliseconds. */
+const CONVERGENCE_MS_MAX = 30 * 60_000
+
+export class World implements Surroundings {
+  readonly seed: number
+  readonly topic: string
+  readonly clock = new VirtualClock()
+  readonly trace = new Trace(() => this.clock.now())
+  readonly network: SimulatedNetwork
+  readonly #replicas = new Map<string, SimulatedReplica>()
+  readonly #streams = new Map<string, Random>()
+  readonly #failures: WorldError[] = []
+
+  constructor({ seed, link = {}, topic = 'world' }: WorldInit) {
+    this.seed = seed
+    this.topic = topic
+    this.network = new SimulatedNetwork({
+      clock: this.clock,
+      random: this.random('network'),
+      conditions: link,
+      onGossip: ({ from, bytes }) => this.trace.add(from, 'says', Buffer.from(bytes).toString('hex'))
+    })
+  }
+
+  /** The stream of chance of an actor; one and the same for one name. */
+  random(actor: string): Random {
+    let stream = this.#streams.get(actor)
+    if (stream === undefined) {
+      stream = streamOf(this.seed, actor)
+      this.#streams.set(actor, stream)
+    }
+    return stream
+  }
+
+  /**
+   * Makes a replica and starts it.
+   *
+   * @throws TypeError if there is one of that name.
+   */
+  async replica(name: string, init: SimulatedReplicaInit = {}): Promise<SimulatedReplica> {
+    if (this.#replicas.has(name)) throw new TypeError(`There is a replica ${name} already`)
+    const replica = new SimulatedReplica(this, name, init)
+    this.#replicas.set(name, replica)
+    await this.run(replica.start())
+    return replica
+  }
+
+  /** Makes several. */
+  async replicas(names: readonly string[], init: SimulatedReplicaInit = {}): Promise<SimulatedReplica[]> {
+    const made: SimulatedReplica[] = []
+    for (const name of names) made.push(await this.replica(name, init))
+    return made
+  }
+
+  /** The replicas whose process runs. */
+  running(): SimulatedReplica[] {
+    return [...this.#replicas.values()].filter(({ isRunning }) => isRunning)
+  }
+
+  /**
+   * The replica of that name.
+   *
+   * @throws TypeError if there is none.
+   */
+  get(name: string): SimulatedReplica {
+    const replica = this.#replicas.get(name)
+    if (replica === undefined) throw new TypeError(`There is no replica ${name}`)
+    return replica
+  }
+
+  /** Waits for something while virtual time goes on: `await world.run(alice.store.put(key, value))`. */
+  async run<T>(work: Promise<T>, withinMs?: number): Promise<T> {
+    const result = await this.clock.during(work, withinMs === undefined ? {} : { withinMs })
+    this.#throwFailure()
+    return result
+  }
+
+  /** Lets virtual time pass. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    this.#throwFailure()
+  }
+
+  /** Only those in one group reach each other; whoever is in none is alone. */
+  partition(...groups: ReadonlyArray<readonly string[]>): void {
+    this.trace.add('world', 'partition', groups.map((group) => group.join('+')).join(' | '))
+    this.network.partition(groups)
+  }
+
+  /** From now on nothing goes from one replica to another, while the other direction works. */
+  cut(from: string, to: string): void {
+    this.trace.add('world', 'cut', `${from} -> ${to}`)
+    this.network.cut(from, to)
+  }
+
+  /** Everybody reaches everybody again, over links that are good, or as given. */
+  heal(
+    link: Partial<LinkConditions> = { loss: 0, duplication: 0, bytesPerMs: Number.POSITIVE_INFINITY }
+  ): void {
+    this.trace.add('world', 'heals')
+    this.network.heal(link)
+  }
+
+  /**
+   * Waits until all running replicas have the same nodes and nothing under way.
+   *
+   * @throws VirtualTimeoutError telling how they differ, if they do not within the time.
+   */
+  async converge(withinMs = CONVERGENCE_MS_MAX): Promise<void> {
+    try {
+      await this.clock.until(() => this.#areLevel(), {
+        withinMs,
+        everyMs: 250,
+        what: 'the replicas are level'
+      })
+    } catch (error) {
+      const states = await Promise.all(
+        this.running().map(async (one) => `\n  ${one.name}: ${await stateOf(one)}`)
+      )
+      if (error instanceof Error) error.message += states.join('')
+      throw error
+    }
+    this.#throwFailure()
+  }
+
+  /** Ends every process cleanly, and throws if one of them leaves anything behind. */
+  async close(): Promise<void> {
+    for (const replica of this.running()) await this.run(replica.close())
+    await this.clock.settle()
+    this.#throwFailure()
+  }
+
+  /** Notes that something happened which must not; the next call of the world throws it. */
+  fail(message: string): void {
+    this.trace.add('world', 'fails', message)
+    this.#failures.push(new WorldError(`${message} (seed ${this.seed})`))
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failures.shift()
+    if (failure !== undefined) throw failure
+  }
+
+  async #areLevel(): Promise<boolean> {
+    let first: string | undefined
+    for (const replica of this.running()) {
+      const { pending, wanted } = await replica.store.stats()
+      if (pending > 0 || wanted > 0) return false
+      const state = await levelOf(replica)
+      first ??= state
+      if (state !== first) return false
+    }
+    return true
+  }
+}
+
+/** What is equal for replicas that have the same nodes. */
+async function levelOf({ store }: SimulatedReplica): Promise<string> {
+  const heads = (await store.heads()).map(({ cid, dagName }) => `${dagName}:${cid}`)
+  return `${await store.digest()} ${heads.sort().join(' ')}`
+}
+
+async function stateOf(replica: SimulatedReplica): Promise<string> {
+  const { nodes, pending, wanted, gaps } = await replica.store.stats()
+  return `${nodes} nodes, ${pending} pending, ${wanted} wanted, ${gaps} gaps, ${await levelOf(replica)}`
+}
