@@ -7,6 +7,7 @@
  */
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { WireReader } from '../codec/wire-reader.ts'
+import { compareBytes } from '../crdt/winner.ts'
 import { CommitFailedError, CorruptRowError, StoreFailedError } from '../errors.ts'
 import type { RowStore } from './row-store.ts'
 
@@ -39,14 +40,36 @@ export function committerFor(rows: RowStore, journalRow: string, retriesMax: num
 
 /** For datastores whose batch is atomic. */
 export function atomicCommitter(rows: RowStore): Committer {
+  let failure: StoreFailedError | undefined
   return {
     async commit(changes) {
+      if (failure !== undefined) throw failure
       try {
         await rows.write(changes.rows)
       } catch (error) {
-        throw new CommitFailedError(error)
+        if (await isUntouched(rows, changes)) throw new CommitFailedError(error)
+        failure = new StoreFailedError(error)
+        throw failure
       }
     }
+  }
+}
+
+/**
+ * Whether it is certain that nothing of a batch that failed was made. A write can fail after it was made, as one whose
+ * flush failed, and then what is in memory is no longer what is on disk: going on would write over the difference.
+ */
+async function isUntouched(rows: RowStore, changes: ChangeSet): Promise<boolean> {
+  const keys = [...changes.rows.keys()]
+  try {
+    const found = await rows.getMany(keys)
+    // A batch is all or nothing, so one row that is not as it was to be tells for all.
+    return keys.some((key, index) => {
+      const [is, should] = [found[index], changes.rows.get(key) ?? undefined]
+      return is === undefined || should === undefined ? is !== should : compareBytes(is, should) !== 0
+    })
+  } catch {
+    return false
   }
 }
 

@@ -45,6 +45,8 @@ export interface SimulatedReplicaInit
 export interface Life {
   /** Which process of the replica it was, counted from 1. */
   number: number
+  /** Whether its disk was empty when it began, so that its changes are all there is. */
+  startedEmpty: boolean
   changes: Change[]
   gaps: GapChange[]
 }
@@ -76,6 +78,8 @@ export class SimulatedReplica {
   disk: SimulatedDisk
   /** What each of its processes told, the last one's at the end. */
   readonly lives: Life[] = []
+  /** How many of its processes were killed. */
+  deaths = 0
   /** What it logged, the newest lines. */
   readonly logged: string[] = []
   readonly #init: SimulatedReplicaInit
@@ -124,7 +128,12 @@ export class SimulatedReplica {
     if (this.#process !== undefined) return
     const { disk: _disk, kind: _kind, ...options } = this.#init
     const { network, clock, seed, topic, trace } = this.world
-    const life: Life = { number: this.lives.length + 1, changes: [], gaps: [] }
+    const life: Life = {
+      number: this.lives.length + 1,
+      startedEmpty: this.disk.size === 0,
+      changes: [],
+      gaps: []
+    }
     this.lives.push(life)
     trace.add(this.name, 'starts', `#${life.number}`)
     const scope = clock.scope()
@@ -182,6 +191,7 @@ export class SimulatedReplica {
     const process = this.#process
     if (process === undefined) return
     this.world.trace.add(this.name, 'crashes')
+    this.deaths++
     process.datastore.kill()
     process.clock.kill()
     this.world.network.leave(this.name)

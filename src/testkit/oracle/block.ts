@@ -40,6 +40,14 @@ export function blockCid(block: Uint8Array): string {
   return 'b' + base32(Uint8Array.from([1, DAG_PB, SHA2_256, 32, ...sha256(block)])).toLowerCase()
 }
 
+/** The CIDv1 of the block with this id, whether or not the block is here. */
+export function cidOfId(id: string): string {
+  let bits = ''
+  for (const char of id.slice(1)) bits += BASE32.indexOf(char).toString(2).padStart(5, '0')
+  const multihash = Array.from({ length: 34 }, (_, at) => parseInt(bits.slice(8 * at, 8 * at + 8), 2))
+  return 'b' + base32(Uint8Array.from([1, DAG_PB, ...multihash])).toLowerCase()
+}
+
 function idOfDigest(digest: Uint8Array): string {
   return '/' + base32(Uint8Array.from([SHA2_256, 32, ...digest]))
 }
@@ -48,12 +56,14 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest()
 }
 
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
 function base32(bytes: Uint8Array): string {
   let bits = ''
   for (const byte of bytes) bits += byte.toString(2).padStart(8, '0')
   let text = ''
   for (let at = 0; at < bits.length; at += 5) {
-    text += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt(parseInt(bits.slice(at, at + 5).padEnd(5, '0'), 2))
+    text += BASE32.charAt(parseInt(bits.slice(at, at + 5).padEnd(5, '0'), 2))
   }
   return text
 }

@@ -1,0 +1,76 @@
+/**
+ * Everything that must hold of a world which has healed: what its replicas show, how they came to it, and what they
+ * told and promised on the way.
+ *
+ * Invariant: the checks look at internal structure (nodes, heads, alive versions, order, digests) and not only at
+ * values, because two mistakes can give one value.
+ */
+
+import { pick } from '../seeded-random.ts'
+import type { SimulatedReplica } from '../simulated-replica.ts'
+import type { WriteRecord } from '../simulation/record.ts'
+import type { World } from '../world.ts'
+import { checkAcknowledged } from './acknowledged.ts'
+import { ensure } from './check-error.ts'
+import { checkEqualsOracle } from './equals-oracle.ts'
+import { checkChanges } from './events.ts'
+import { checkAncestorsFirst, checkLamport } from './node-order.ts'
+import { checkQuiet } from './quiet.ts'
+import { type DagNode, dagOf } from './replica-dag.ts'
+
+/** What there is to check. */
+export interface CheckedWorld {
+  world: World
+  writes: WriteRecord
+  /** For each replica the life with which its newest disk began. */
+  firstLives: ReadonlyMap<string, number>
+  rebroadcastIntervalMs: number
+}
+
+/**
+ * Runs every check over a world whose replicas are level.
+ *
+ * @throws CheckError naming the check and what it found.
+ */
+export async function checkWorld({
+  world,
+  writes,
+  firstLives,
+  rebroadcastIntervalMs
+}: CheckedWorld): Promise<void> {
+  for (const error of writes.unexplained) {
+    ensure(false, 'writes fail only for a reason', () => String(error))
+  }
+  const replicas = world.running()
+  const dags = new Map<SimulatedReplica, DagNode[]>()
+  for (const replica of replicas) dags.set(replica, await dagOf(replica))
+  const [first] = dags.values()
+  if (first !== undefined) checkAcknowledged(first, writes)
+  for (const [replica, nodes] of dags) {
+    checkSameNodes(replica.name, nodes, first ?? [])
+    await checkEqualsOracle(replica)
+    checkAncestorsFirst(replica, nodes)
+    const ofThisDisk = replica.lives.slice((firstLives.get(replica.name) ?? 1) - 1)
+    checkLamport(replica.name, ofThisDisk, nodes)
+    await checkChanges(replica)
+  }
+  if (replicas.length > 0) await checkVerified(pick(world.random('checks'), replicas))
+  await checkQuiet(world, rebroadcastIntervalMs)
+}
+
+function checkSameNodes(name: string, nodes: readonly DagNode[], others: readonly DagNode[]): void {
+  const here = new Set(nodes.map(({ cid }) => cid))
+  const missing = others.filter(({ cid }) => !here.has(cid))
+  const isSame = missing.length === 0 && nodes.length === others.length
+  ensure(isSame, 'replicas have the same nodes', () => `${name} has ${nodes.length}, others ${others.length}`)
+}
+
+/** The store's own check finds nothing. */
+async function checkVerified({ name, store }: SimulatedReplica): Promise<void> {
+  const report = await store.verify()
+  ensure(
+    report.ok,
+    'verify finds nothing',
+    () => `${name}: ${JSON.stringify(report.differences.slice(0, 3))}`
+  )
+}

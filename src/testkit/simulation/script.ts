@@ -1,0 +1,67 @@
+/**
+ * A script: everything that is done to a world, step by step, as plain data.
+ *
+ * A script is made of a seed, but once it is made it stands for itself: it can be printed, cut down to the few steps that
+ * make it fail, and kept in a test.
+ *
+ * Invariant: a step that makes no sense when its turn comes (a replica that is down writes, one that runs is started) does
+ * nothing, so that any part of a script is a script.
+ */
+import type { DatastoreKind } from '../disk/simulated-datastore.ts'
+import type { LinkConditions } from '../network/link.ts'
+
+/** One operation of a batch. */
+export type Operation = { put: string; value: string } | { delete: string }
+
+/** One thing that is done. Times are virtual milliseconds. */
+export type Step =
+  | { do: 'wait'; ms: number }
+  /** Makes a replica that was not there before, and starts it. */
+  | { do: 'join'; replica: string }
+  | { do: 'put'; replica: string; key: string; value: string; dagName?: string }
+  | { do: 'delete'; replica: string; key: string; dagName?: string }
+  | { do: 'batch'; replica: string; operations: Operation[]; dagName?: string }
+  /** Writes one value to all keys of the set that readers look at as a whole. */
+  | { do: 'together'; replica: string; value: string }
+  /** Puts so many keys without waiting for one of them. */
+  | { do: 'burst'; replica: string; key: string; count: number }
+  | { do: 'partition'; groups: string[][] }
+  | { do: 'cut'; from: string; to: string }
+  | { do: 'link'; conditions: Partial<LinkConditions> }
+  | { do: 'heal' }
+  | { do: 'close'; replica: string }
+  | { do: 'start'; replica: string }
+  | { do: 'crash'; replica: string }
+  | { do: 'lose power'; replica: string }
+  /** It crashes at its so manieth write from now. */
+  | { do: 'crash at write'; replica: string; writes: number }
+  /** Its next writes fail, before they are made or after. */
+  | { do: 'fail writes'; replica: string; count: number; after: boolean }
+  | { do: 'slow disk'; replica: string; ms: number }
+  | { do: 'lose disk'; replica: string }
+  | { do: 'back up'; replica: string }
+  | { do: 'restore'; replica: string }
+
+/** How the replicas of a script are made. */
+export interface ScriptReplicas {
+  kind: DatastoreKind
+  durability: 'process' | 'fsync'
+  coalesce: boolean
+  limits: Record<string, number>
+}
+
+export interface Script {
+  seed: number
+  /** What kind of life it is; see `PROFILES`. */
+  profile: string
+  replicas: ScriptReplicas
+  link: Partial<LinkConditions>
+  steps: Step[]
+}
+
+/** A script as it stands in a test. */
+export function printScript(script: Script): string {
+  const { steps, ...rest } = script
+  const lines = steps.map((step) => `    ${JSON.stringify(step)}`)
+  return `${JSON.stringify(rest).slice(0, -1)},"steps":[\n${lines.join(',\n')}\n]}`
+}
