@@ -208,8 +208,8 @@ export class CommitFailedError extends Error {
 }
 
 /**
- * The datastore failed half way through applying a commit that was already made durable in the journal, and
- * kept failing. The store refuses everything until it is opened again, which finishes the commit.
+ * The datastore failed a commit that is made all the same, in whole or, where it goes by way of the journal, in part; or
+ * it is not known whether it is. The store refuses everything until it is opened again, which finishes the commit.
  */
 export class StoreFailedError extends Error {
   override name = 'StoreFailedError'

@@ -28,7 +28,8 @@ export class ChangeSet {
 export interface Committer {
   /**
    * @throws CommitFailedError if nothing was written, so that it can be tried again.
-   * @throws StoreFailedError if the datastore failed after the commit was decided; nothing works until reopening.
+   * @throws StoreFailedError if the datastore failed and the commit was decided, or may have been; nothing works until
+   * reopening.
    */
   commit(changes: ChangeSet): Promise<void>
 }

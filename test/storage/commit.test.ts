@@ -53,6 +53,27 @@ test('an atomic committer that fails has written nothing and says why', async ()
   expect(datastore.rows().size).toBe(0)
 })
 
+test('a batch that failed after it was made is no failed commit, which the next one would write over', async () => {
+  const { datastore, rows } = faultyRows(true)
+  const committer = atomicCommitter(rows)
+  await rows.write(new Map([['/gone', bytes(0)]]))
+  datastore.failWrite = () => 'made'
+  await expect(committer.commit(changeSet({ '/a': bytes(1), '/gone': null }))).rejects.toThrow(
+    StoreFailedError
+  )
+  datastore.mendDisk()
+  await expect(committer.commit(changeSet({ '/b': bytes(1) }))).rejects.toThrow(StoreFailedError)
+  expect([...datastore.rows().keys()]).toEqual(['/a'])
+})
+
+test('where a batch failed and its rows cannot be read, the commit is undecided', async () => {
+  const { datastore, rows } = faultyRows(true)
+  datastore.breakDisk()
+  datastore.failRead = () => true
+  const commit = atomicCommitter(rows).commit(changeSet({ '/a': bytes(1) }))
+  await expect(commit).rejects.toThrow(StoreFailedError)
+})
+
 test('a journaled committer puts the journal first and removes it last', async () => {
   const { datastore, rows } = faultyRows()
   await rows.write(new Map([['/gone', bytes(0)]]))

@@ -8,6 +8,7 @@
 
 import { pick } from '../seeded-random.ts'
 import type { SimulatedReplica } from '../simulated-replica.ts'
+import type { IndexingApp } from '../simulation/indexing-app.ts'
 import type { WriteRecord } from '../simulation/record.ts'
 import type { World } from '../world.ts'
 import { checkAcknowledged } from './acknowledged.ts'
@@ -24,6 +25,8 @@ export interface CheckedWorld {
   writes: WriteRecord
   /** For each replica the life with which its newest disk began. */
   firstLives: ReadonlyMap<string, number>
+  /** Apps that follow replicas by `watch`. */
+  apps: readonly IndexingApp[]
   rebroadcastIntervalMs: number
 }
 
@@ -32,12 +35,8 @@ export interface CheckedWorld {
  *
  * @throws CheckError naming the check and what it found.
  */
-export async function checkWorld({
-  world,
-  writes,
-  firstLives,
-  rebroadcastIntervalMs
-}: CheckedWorld): Promise<void> {
+export async function checkWorld(checked: CheckedWorld): Promise<void> {
+  const { world, writes, firstLives, apps, rebroadcastIntervalMs } = checked
   for (const error of writes.unexplained) {
     ensure(false, 'writes fail only for a reason', () => String(error))
   }
@@ -56,6 +55,8 @@ export async function checkWorld({
   }
   if (replicas.length > 0) await checkVerified(pick(world.random('checks'), replicas))
   await checkQuiet(world, rebroadcastIntervalMs)
+  // Apps are slow, and have had time by now for what they were told last.
+  for (const app of apps) await checkIndex(app)
 }
 
 function checkSameNodes(name: string, nodes: readonly DagNode[], others: readonly DagNode[]): void {
@@ -73,4 +74,21 @@ async function checkVerified({ name, store }: SimulatedReplica): Promise<void> {
     'verify finds nothing',
     () => `${name}: ${JSON.stringify(report.differences.slice(0, 3))}`
   )
+}
+
+/** Whoever follows a replica by `watch` has what the replica shows, whatever happened on the way. */
+async function checkIndex(app: IndexingApp): Promise<void> {
+  const { name, store } = app.replica
+  const check = 'a watch leads to the state'
+  ensure(app.failures.length === 0, check, () => `the watch of ${name} failed: ${app.failures}`)
+  const index = app.index()
+  let keys = 0
+  for await (const { key, value } of store.query({})) {
+    keys++
+    const known = index.get(`${key}`)
+    ensure(known !== undefined && Buffer.compare(known, value) === 0, check, () => {
+      return `${name} shows ${Buffer.from(value)} for ${key}, and its watcher has ${known && Buffer.from(known)}`
+    })
+  }
+  ensure(keys === index.size, check, () => `${name} shows ${keys} keys, and its watcher has ${index.size}`)
 }

@@ -98,6 +98,11 @@ class StepMaker {
         return { do: kind, replica, value: this.#text() }
       case 'burst':
         return { do: kind, replica, key: this.#key(), count: 1 + below(random, 20) }
+      case 'abort':
+        return { do: kind, replica, key: this.#key(), value: this.#text(), ms: below(random, 20) }
+      case 'purge':
+      case 'resume':
+        return { do: kind, replica, dagName: pick(random, this.#profile.dagNames) }
       case 'partition':
         return { do: kind, groups: this.#groups() }
       case 'cut':

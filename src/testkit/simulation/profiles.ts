@@ -19,7 +19,7 @@ export interface Profile {
   weights: Partial<Record<Step['do'], number>>
 }
 
-const WRITES = { put: 30, delete: 10, batch: 8, together: 6, burst: 2, wait: 20 } as const
+const WRITES = { put: 30, delete: 10, batch: 8, together: 6, burst: 2, abort: 2, wait: 20, check: 3 } as const
 const BASE: Profile = {
   ...{ replicas: 4, steps: 60, keys: 6, dagNames: [''], waitMsMax: 150 },
   weights: WRITES
@@ -39,6 +39,13 @@ export const PROFILES = {
     ...BASE,
     dagNames: ['', 'one', 'two'],
     weights: { ...WRITES, delete: 20, partition: 4, heal: 4 }
+  },
+  /** DAGs are dropped and taken up again. */
+  'purged DAGs': {
+    ...BASE,
+    keys: 4,
+    dagNames: ['', 'one', 'two'],
+    weights: { ...WRITES, delete: 20, purge: 4, resume: 6, partition: 2, heal: 3, crash: 2, start: 8 }
   },
   /** Replicas write alone for a long time and meet. */
   'offline writers': {
@@ -73,7 +80,8 @@ export const PROFILES = {
     weights: {
       ...WRITES,
       ...{ partition: 3, cut: 2, link: 2, heal: 4, join: 1, close: 1, start: 12, crash: 2, 'lose power': 2 },
-      ...{ 'crash at write': 2, 'fail writes': 2, 'slow disk': 1, 'lose disk': 1, 'back up': 1, restore: 1 }
+      ...{ 'crash at write': 2, 'fail writes': 2, 'slow disk': 1, 'lose disk': 1, 'back up': 1, restore: 1 },
+      ...{ purge: 1, resume: 2 }
     }
   }
 } as const satisfies Record<string, Profile>

@@ -22,7 +22,8 @@ export interface Acknowledged {
 }
 
 /** Rejections that a fault of the world explains. */
-const EXPLAINED = /^(CommitFailedError|StoreFailedError|ClosedError|NotStartedError|DiskError)$/
+const EXPLAINED =
+  /^(AbortError|CommitFailedError|StoreFailedError|ClosedError|DagIgnoredError|NotStartedError|DiskError)$/
 
 export class WriteRecord {
   readonly acknowledged: Acknowledged[] = []

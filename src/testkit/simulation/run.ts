@@ -4,13 +4,18 @@
  * Invariants: steps do not wait for each other's writes, so that writes, faults and arrivals meet in every order; the
  * same script runs the same way every time.
  */
+
+import { AbortError } from 'abort-error'
 import { Key } from 'interface-datastore'
 import { CheckError } from '../checkers/check-error.ts'
 import { type CheckedWorld, checkWorld } from '../checkers/check-world.ts'
+import { checkEqualsOracle } from '../checkers/equals-oracle.ts'
 import { readTogether, TOGETHER_KEYS } from '../checkers/together.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import type { SimulatedReplica } from '../simulated-replica.ts'
 import { World } from '../world.ts'
+import { IndexingApp } from './indexing-app.ts'
+import { Purges } from './purges.ts'
 import { versionsOf, WriteRecord } from './record.ts'
 import { printScript, type Script, type Step } from './script.ts'
 
@@ -88,6 +93,8 @@ class Run {
   readonly #backups = new Map<string, SimulatedDisk>()
   /** For each replica the life with which its newest disk began. */
   readonly #firstLives = new Map<string, number>()
+  readonly #apps = new Map<string, IndexingApp>()
+  readonly #purges = new Purges((name) => this.#numbersChanged(name))
   #faults = 0
   #crashes = 0
 
@@ -117,6 +124,8 @@ class Run {
       if (replica.isRunning && !(await this.#isUsable(replica))) await world.run(replica.close())
       await this.#start(replica)
     }
+    for (const name of this.#names)
+      await this.#whileItRuns(world.get(name), () => this.#purges.resumeAll(world.get(name)))
     // What was said before may still be on its way, and name nodes that nobody here has heard of.
     await world.advance(LAST_WORDS_MS)
     await world.converge()
@@ -127,6 +136,7 @@ class Run {
       world: this.world,
       writes: this.#writes,
       firstLives: this.#firstLives,
+      apps: [...this.#apps.values()],
       rebroadcastIntervalMs: this.#script.replicas.limits.rebroadcastIntervalMs ?? 60_000
     }
   }
@@ -177,6 +187,10 @@ class Run {
         if (!this.#names.includes(step.replica)) return
         const replica = world.get(step.replica)
         if (step.do === 'put' || step.do === 'delete' || step.do === 'batch') await this.#write(replica, step)
+        else if (step.do === 'abort') this.#abort(replica, step)
+        else if (step.do === 'check') await this.#check(replica)
+        else if (step.do === 'purge' || step.do === 'resume')
+          this.#purges.begin(replica, step.do, step.dagName)
         else if (step.do === 'together' || step.do === 'burst') this.#writeMany(replica, step)
         else await this.#disturb(replica, step)
       }
@@ -188,7 +202,10 @@ class Run {
     const { kind, durability, coalesce, limits } = this.#script.replicas
     this.#names.push(name)
     this.#firstLives.set(name, 1)
-    await this.world.replica(name, { kind, durability, coalesce, ...limits })
+    const replica = await this.world.replica(name, { kind, durability, coalesce, ...limits })
+    const app = new IndexingApp(replica, this.world.random(`app of ${name}`))
+    this.#apps.set(name, app)
+    app.follow()
   }
 
   async #write(
@@ -304,11 +321,47 @@ class Run {
     )
     const result = await this.#whileItRuns(replica, () => started)
     if (result === false) replica.crash()
+    if (!replica.isRunning) return
+    this.#purges.started(replica.name)
+    this.#apps.get(replica.name)?.follow()
   }
 
   #diskReplaced(replica: SimulatedReplica): void {
-    this.#writes.diskLost(replica.name)
+    this.#numbersChanged(replica.name)
     this.#firstLives.set(replica.name, replica.lives.length + 1)
+  }
+
+  /** Nodes of this replica are gone, and those that come back come in another order. */
+  #numbersChanged(name: string): void {
+    this.#writes.diskLost(name)
+    this.#firstLives.set(name, this.world.get(name).lives.length + 1)
+    this.#apps.get(name)?.beginAnew()
+    if (this.world.get(name).isRunning) this.#apps.get(name)?.follow()
+  }
+
+  #abort(replica: SimulatedReplica, { key, value, ms }: Extract<Step, { do: 'abort' }>): void {
+    if (!replica.isRunning) return
+    const { store } = replica
+    const abort = new AbortController()
+    this.world.clock.setTimeout(() => abort.abort(new AbortError()), ms)
+    const put = begun(() => store.put(new Key(key), bytes(value), { signal: abort.signal }))
+    this.#writes.watch(replica, { values: new Map([[key, value]]), seen: new Map() }, put)
+  }
+
+  /** What it shows at any moment is what the oracle makes of the blocks that it has at that moment. */
+  async #check(replica: SimulatedReplica): Promise<void> {
+    if (!replica.isRunning || this.#purges.isBusy(replica.name)) return
+    const before = await this.#whileItRuns(replica, () => replica.store.stats())
+    let found: unknown
+    await this.#whileItRuns(replica, () =>
+      checkEqualsOracle(replica).catch((error: unknown) => {
+        found = error
+      })
+    )
+    const after = await this.#whileItRuns(replica, () => replica.store.stats())
+    // What was committed in the middle of the check may be in one half of it only.
+    const isSame = before !== undefined && before.nodes === after?.nodes
+    if (found instanceof CheckError && isSame && !this.#purges.isBusy(replica.name)) throw found
   }
 
   /** Every reader sees a batch whole or not at all, also in the middle of everything. */

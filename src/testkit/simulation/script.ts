@@ -25,6 +25,12 @@ export type Step =
   | { do: 'together'; replica: string; value: string }
   /** Puts so many keys without waiting for one of them. */
   | { do: 'burst'; replica: string; key: string; count: number }
+  /** Puts, and stops to wait for it after so long. */
+  | { do: 'abort'; replica: string; key: string; value: string; ms: number }
+  /** Holds what it shows in the middle of everything against the oracle. */
+  | { do: 'check'; replica: string }
+  | { do: 'purge'; replica: string; dagName: string }
+  | { do: 'resume'; replica: string; dagName: string }
   | { do: 'partition'; groups: string[][] }
   | { do: 'cut'; from: string; to: string }
   | { do: 'link'; conditions: Partial<LinkConditions> }
