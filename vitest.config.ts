@@ -9,8 +9,25 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/compliance/**', 'test/e2e/**', 'test/package/**'],
+          exclude: [
+            'test/compliance/**',
+            'test/e2e/**',
+            'test/package/**',
+            'test/simulation/**',
+            'test/crash/**'
+          ],
           pool: 'threads'
+        }
+      },
+      {
+        // Whole lives of replicas in virtual time. They take all the time that there is, so they come after the tests
+        // that have to do with real time.
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts', 'test/crash/**/*.test.ts'],
+          pool: 'threads',
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 }
         }
       },
       {

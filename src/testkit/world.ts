@@ -74,10 +74,20 @@ export class World implements Surroundings {
    * @throws TypeError if there is one of that name.
    */
   async replica(name: string, init: SimulatedReplicaInit = {}): Promise<SimulatedReplica> {
+    const replica = this.newReplica(name, init)
+    await this.run(replica.start())
+    return replica
+  }
+
+  /**
+   * Makes a replica that is not started.
+   *
+   * @throws TypeError if there is one of that name.
+   */
+  newReplica(name: string, init: SimulatedReplicaInit = {}): SimulatedReplica {
     if (this.#replicas.has(name)) throw new TypeError(`There is a replica ${name} already`)
     const replica = new SimulatedReplica(this, name, init)
     this.#replicas.set(name, replica)
-    await this.run(replica.start())
     return replica
   }
 

@@ -11,10 +11,12 @@ import type { DagNode } from './replica-dag.ts'
 const CHECK = 'acknowledged writes are kept'
 
 /**
- * @param nodes - the DAG of any replica, once all are level.
+ * @param nodes - the DAG of any replica once all are level, or that of the writer.
+ * @param writer - whose writes alone are looked at.
+ *
  * @throws CheckError
  */
-export function checkAcknowledged(nodes: readonly DagNode[], writes: WriteRecord): void {
+export function checkAcknowledged(nodes: readonly DagNode[], writes: WriteRecord, writer?: string): void {
   const written = new Set<string>()
   const idOf = new Map<string, string>()
   for (const { cid, bytes } of nodes) {
@@ -27,7 +29,7 @@ export function checkAcknowledged(nodes: readonly DagNode[], writes: WriteRecord
   const { tombstones } = oracle(nodes.map(({ bytes }) => bytes))
   for (const write of writes.acknowledged) {
     const { replica, values, seen } = write
-    if (write.mayBeLost) continue
+    if (write.mayBeLost || (writer !== undefined && replica !== writer)) continue
     for (const [key, value] of values) {
       // A value that stands more than once is found all the same, so most values are unique.
       const isKept = value === undefined || written.has(`${key} ${value}`) || writes.isSuperseded(write, key)

@@ -22,7 +22,8 @@ export function generateScript(seed: number, profile?: ProfileName): Script {
   }
 }
 
-function replicasOf(random: Random): ScriptReplicas {
+/** Options by chance. */
+export function replicasOf(random: Random): ScriptReplicas {
   const kind = pick(random, ['level', 'level', 'atomic', 'plain'] as const)
   return {
     kind,
@@ -40,7 +41,8 @@ function replicasOf(random: Random): ScriptReplicas {
   }
 }
 
-function linkOf(random: Random): Script['link'] {
+/** Links by chance. */
+export function linkOf(random: Random): Script['link'] {
   return {
     latencyMs: pick(random, [1, 10, 100]),
     jitterMs: pick(random, [0, 50, 300]),
@@ -50,7 +52,8 @@ function linkOf(random: Random): Script['link'] {
   }
 }
 
-class StepMaker {
+/** Makes steps as a profile has them. */
+export class StepMaker {
   readonly #random: Random
   readonly #profile: Profile
   readonly #kinds: Array<[Step['do'], number]>

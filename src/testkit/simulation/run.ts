@@ -85,7 +85,8 @@ export async function runScript(script: Script): Promise<RunReport> {
   }
 }
 
-class Run {
+/** A script that is being run. */
+export class Run {
   readonly world: World
   readonly #script: Script
   readonly #writes = new WriteRecord()
@@ -95,12 +96,45 @@ class Run {
   readonly #firstLives = new Map<string, number>()
   readonly #apps = new Map<string, IndexingApp>()
   readonly #purges = new Purges((name) => this.#numbersChanged(name))
+  #stopAt: { replica: string; write: number } | undefined
   #faults = 0
   #crashes = 0
 
   constructor(script: Script) {
     this.#script = script
     this.world = new World({ seed: script.seed, link: script.link })
+  }
+
+  /** The process of a replica is to die at a write of its disk, counted from 1. To be said before `live`. */
+  stopAt(replica: string, write: number): void {
+    this.#stopAt = { replica, write }
+  }
+
+  /** What was promised so far. */
+  get writes(): WriteRecord {
+    return this.#writes
+  }
+
+  /**
+   * Starts a replica again that died, while it reaches nobody, as its disk is.
+   *
+   * @param power - the machine lost its power, and not the process alone.
+   * @param again - it dies once more, at so manieth write of the start; 0 for not.
+   * @returns whether it runs.
+   */
+  async reopenAlone(name: string, { power = false, again = 0 } = {}): Promise<boolean> {
+    const replica = this.world.get(name)
+    this.world.network.partition([])
+    if (power) this.#losePower(replica)
+    else replica.crash()
+    if (again > 0) {
+      replica.disk.faults = { stopAt: replica.disk.writes + again }
+      await this.#start(replica)
+      replica.crash()
+    }
+    replica.disk.faults = {}
+    await this.#start(replica)
+    return replica.isRunning
   }
 
   /** The steps of the script. */
@@ -202,10 +236,12 @@ class Run {
     const { kind, durability, coalesce, limits } = this.#script.replicas
     this.#names.push(name)
     this.#firstLives.set(name, 1)
-    const replica = await this.world.replica(name, { kind, durability, coalesce, ...limits })
+    const disk = new SimulatedDisk()
+    if (this.#stopAt?.replica === name) disk.faults.stopAt = this.#stopAt.write
+    const replica = this.world.newReplica(name, { disk, kind, durability, coalesce, ...limits })
     const app = new IndexingApp(replica, this.world.random(`app of ${name}`))
     this.#apps.set(name, app)
-    app.follow()
+    await this.#start(replica)
   }
 
   async #write(
@@ -280,10 +316,7 @@ class Run {
         this.#crashes++
         return replica.crash()
       case 'lose power':
-        this.#crashes++
-        replica.losePower()
-        if (!replica.flushes) this.#diskReplaced(replica)
-        return
+        return this.#losePower(replica)
       case 'crash at write':
         if (replica.isRunning) disk.faults.stopAt = disk.writes + step.writes
         return
@@ -313,7 +346,9 @@ class Run {
 
   async #start(replica: SimulatedReplica): Promise<void> {
     if (replica.isRunning) return
-    replica.disk.faults.stopAt = undefined
+    const { disk } = replica
+    // One at which the process died is over; one that is still to come holds for the next process too.
+    if (disk.writes >= (disk.faults.stopAt ?? 0)) disk.faults.stopAt = undefined
     // It may crash or fail while it starts, as the script has it.
     const started = replica.start().then(
       () => true,
@@ -324,6 +359,12 @@ class Run {
     if (!replica.isRunning) return
     this.#purges.started(replica.name)
     this.#apps.get(replica.name)?.follow()
+  }
+
+  #losePower(replica: SimulatedReplica): void {
+    this.#crashes++
+    replica.losePower()
+    if (!replica.flushes) this.#diskReplaced(replica)
   }
 
   #diskReplaced(replica: SimulatedReplica): void {

@@ -1,0 +1,7 @@
+// A quarter of the 1,000 seeds that every run of the tests lives through, so that threads can share them.
+import { test } from 'vitest'
+import { liveThrough } from './live-through.ts'
+
+test('seeds 1 to 250 lead to replicas that are equal, and right', async () => {
+  await liveThrough(1, 250)
+}, 600_000)
