@@ -258,6 +258,17 @@ test('a node that was applied long ago and is streamed again is not applied agai
   expect(await stage.merge()).toEqual([child.id])
 })
 
+test('a head counts as unmerged until its commit, also while nothing is missing below it', async () => {
+  const stage = new Stage()
+  const [parent, child] = forgeChain(2) as [Forged, Forged]
+  await stage.head(child)
+  expect([...stage.ingest.unmerged()]).toEqual([child.id])
+  await stage.receive(parent)
+  expect([...stage.ingest.unmerged()]).toEqual([parent.id, child.id])
+  await stage.merge()
+  expect([...stage.ingest.unmerged()]).toEqual([])
+})
+
 test('a link that waits itself is not asked for again', async () => {
   const stage = new Stage()
   const chain = forgeChain(4)
