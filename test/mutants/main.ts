@@ -1,11 +1,11 @@
 // `npm run mutants`: breaks the source in every way that the tables name, and shows which check catches it. A mutant
 // that survives is a hole in the tests.
-import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Outcome, runChecks } from './checks.ts'
+import { type Outcome, runChecks, stopChecks } from './checks.ts'
 import { filesOf, LAYERS, type Layer } from './layers.ts'
 import type { Mutant } from './mutant.ts'
 import { MUTANTS } from './mutants.ts'
+import { lineOf, type Result, writeJson, writePage } from './results.ts'
 import { Scratch } from './scratch.ts'
 
 const USAGE = `npm run mutants -- [options]
@@ -13,7 +13,7 @@ const USAGE = `npm run mutants -- [options]
   --only NAME      this mutant alone; may be repeated
   --layer LAYER    ${LAYERS.map(({ name }) => name).join(', ')} or all (default): which checks are asked
   --json FILE      write the results there, too
-  --markdown FILE  write the results there as the table of docs/testing.md
+  --docs           write the results of a whole run into docs/testing.md
   --list           name the mutants, and run nothing`
 
 /** Copies at work at the same time. */
@@ -26,21 +26,12 @@ interface PresentLayer extends Layer {
   files: readonly string[]
 }
 
-interface Result {
-  mutant: Mutant
-  /** Absent where it survived. */
-  caught?: { layer: string; by: string }
-  /** It could not be tried. */
-  error?: string
-  seconds: number
-}
-
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
     layer: { type: 'string', default: 'all' },
     json: { type: 'string' },
-    markdown: { type: 'string' },
+    docs: { type: 'boolean' },
     list: { type: 'boolean' },
     help: { type: 'boolean' }
   }
@@ -51,14 +42,25 @@ async function main(): Promise<number> {
   if (options.help) console.log(USAGE)
   if (options.list) for (const { name, breaks } of mutants) console.log(`${name.padEnd(36)} ${breaks}`)
   if (options.help || options.list) return 0
+  if (options.docs && options.only !== undefined) throw new Error('The page has the results of a whole run')
   const scratches = Array.from({ length: CONCURRENCY }, () => new Scratch())
+  const remove = (): void => {
+    for (const scratch of scratches) scratch.remove()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stopChecks()
+      remove()
+      process.exit(1)
+    })
+  }
   try {
     const layers = chosenLayers((scratches[0] as Scratch).root)
     if (!(await passUnmutated(scratches[0] as Scratch, layers, mutants))) return 1
     const results = await tryAll(mutants, layers, scratches)
     return report(results)
   } finally {
-    for (const scratch of scratches) scratch.remove()
+    remove()
   }
 }
 
@@ -142,13 +144,15 @@ async function askLayer(
     const outcome = await runChecks(scratch.root, [file], LIKELY_TIMEOUT_MS)
     if (!outcome.passed) return outcome
   }
-  const rest = files.filter((file) => !likely.includes(file))
-  return await runChecks(scratch.root, rest, LAYER_TIMEOUT_MS)
-}
-
-function lineOf({ mutant, caught, error, seconds }: Result): string {
-  const verdict = error !== undefined ? 'ERROR   ' : caught === undefined ? 'SURVIVED' : 'caught  '
-  return `${verdict} ${mutant.name} (${seconds} s) ${error ?? (caught === undefined ? mutant.breaks : caught.by)}`
+  let rest = files.filter((file) => !likely.includes(file))
+  for (;;) {
+    const outcome = await runChecks(scratch.root, rest, LAYER_TIMEOUT_MS)
+    if (outcome.passed || outcome.file === undefined) return outcome
+    // What fails among many others and not by itself was starved by them, and has seen nothing.
+    const alone = await runChecks(scratch.root, [outcome.file], LIKELY_TIMEOUT_MS)
+    if (!alone.passed) return alone
+    rest = rest.filter((file) => file !== outcome.file)
+  }
 }
 
 function byOf(outcome: Outcome): string {
@@ -159,21 +163,9 @@ function report(results: readonly Result[]): number {
   const bad = results.filter(({ caught }) => caught === undefined)
   console.log(`\n${results.length - bad.length} of ${results.length} mutants were caught`)
   for (const result of bad) console.log(lineOf(result))
-  const rows = results.map(({ mutant: { name, breaks }, ...result }) => ({ name, breaks, ...result }))
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, undefined, 2)}\n`)
-  if (options.markdown !== undefined) writeFileSync(options.markdown, tableOf(results))
+  if (options.json !== undefined) writeJson(options.json, results)
+  if (options.docs) writePage(results)
   return bad.length === 0 ? 0 : 1
-}
-
-/** A cell has no line breaks and no bar of its own. */
-function tableOf(results: readonly Result[]): string {
-  const rows = results.map(({ mutant, caught, error }) => [
-    `\`${mutant.name}\``,
-    mutant.breaks,
-    caught?.by ?? error ?? '**survived**'
-  ])
-  const lines = [['mutant', 'what it breaks', 'caught by'], ['---', '---', '---'], ...rows]
-  return `${lines.map((cells) => `| ${cells.map((cell) => cell.replace(/[\n|]+/g, ' ')).join(' | ')} |`).join('\n')}\n`
 }
 
 process.exitCode = await main()

@@ -5,6 +5,7 @@ import { transform } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { applyEdit, mutatedFiles } from './mutant.ts'
 import { MUTANTS } from './mutants.ts'
+import { namesOnPage } from './results.ts'
 
 const read = (file: string): string =>
   readFileSync(fileURLToPath(new URL(`../../src/${file}`, import.meta.url)), 'utf8')
@@ -14,6 +15,10 @@ describe('the mutants', () => {
     const names = MUTANTS.map(({ name }) => name)
     expect(names.length).toBeGreaterThanOrEqual(25)
     expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('are those of docs/testing.md: `npm run mutants -- --docs` writes the table', () => {
+    expect(namesOnPage()).toEqual(MUTANTS.map(({ name }) => name))
   })
 
   test.each(MUTANTS)('$name applies to the source, once, and leaves a program', async (mutant) => {

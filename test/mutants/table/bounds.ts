@@ -65,7 +65,7 @@ const rows: Mutant[] = [
     'What a disk made of a block that waits is not merged.',
     'storage/pending-store.ts',
     ['if ((await blockIdOf(pending.bytes)) === id) return pending', 'if (id !== undefined) return pending'],
-    ['storage/opening.test.ts', 'check/flipped-rows.test.ts']
+    ['check/opening.test.ts']
   ),
   mutant(
     'stale-state-row-accepted',
@@ -217,14 +217,14 @@ const apart: Mutant[] = [
     'A cursor counts in the life of the store that gave it, and in no other.',
     'libp2p/sync/server.ts',
     ['cursor === undefined || cursor.generation !== snapshot.generation', 'cursor === undefined'],
-    ['libp2p/pull.test.ts', 'libp2p/hostile-peers.test.ts']
+    ['libp2p/hostile-peers.test.ts']
   ),
   mutant(
     'cursor-skips-a-node',
     'A stream that is resumed goes on behind the last node that came.',
     'libp2p/sync/server.ts',
     ['sequence <= snapshot.sequence ? sequence + 1', 'sequence <= snapshot.sequence ? sequence + 2'],
-    ['libp2p/pull.test.ts']
+    ['libp2p/hostile-peers.test.ts']
   ),
   mutant(
     'divergence-not-told',
@@ -262,7 +262,7 @@ const heard: Mutant[] = [
     'Who waits for a synchronisation waits for what is queued, too.',
     'replica/ingest.ts',
     ['yield* this.#queue.ids()', ''],
-    ['replica/waiting.test.ts', 'replica/close.test.ts', 'peers.test.ts']
+    ['replica/ingest.test.ts']
   ),
   mutant(
     'new-peer-not-asked',
@@ -276,7 +276,7 @@ const heard: Mutant[] = [
     'A peer that comes is asked for gaps at once.',
     'replica/replica.ts',
     ['this.#gapRetry.within(0)', ''],
-    ['replica/unobtainable.test.ts']
+    ['replica/ancestors.test.ts']
   ),
   mutant(
     'impatient-offline',

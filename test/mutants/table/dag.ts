@@ -113,7 +113,7 @@ const clock: Mutant[] = [
     'A write after a block was received is later than it (the Lamport rule).',
     'replica/ingest.ts',
     ['state.observe(priority)', ''],
-    ['crdt/local-writes.test.ts', 'replica/catch-up.test.ts', 'replica/restart.test.ts']
+    ['replica/ancestors.test.ts']
   ),
   {
     name: 'clock-raised-only-by-merge',
@@ -127,7 +127,7 @@ const clock: Mutant[] = [
         replace: 'const sequence = this.#staged.state.nextSequence(known)\nthis.#live.observe(priority)'
       }
     ],
-    likely: ['crdt/local-writes.test.ts', 'replica/catch-up.test.ts', 'replica/restart.test.ts']
+    likely: ['replica/ancestors.test.ts']
   },
   mutant(
     'clock-of-dag',
@@ -151,7 +151,7 @@ const clock: Mutant[] = [
     'The clock that a waiting block raised is written with it.',
     'replica/state.ts',
     ['encodeState({ ...this.#row, clock: this.#clock })', 'encodeState(this.#row)'],
-    ['replica/restart.test.ts', 'replica/writer.test.ts', 'storage/crash.test.ts']
+    ['replica/ancestors.test.ts']
   )
 ]
 
@@ -181,7 +181,7 @@ const publish: Mutant[] = [
     'In a batch a put after a delete of one key leaves its old versions removed.',
     'crdt/delta.ts',
     ['clear: before?.clear ?? false', 'clear: false'],
-    ['crdt/merge-rule.test.ts', 'batch.test.ts']
+    ['crdt/or-set.test.ts', 'batch.test.ts']
   ),
   mutant(
     'put-undoes-delete-of-other-unit',
