@@ -20,7 +20,8 @@ export { below, pick, seededRandom, streamOf } from './seeded-random.ts'
 export { type Life, SimulatedReplica, type SimulatedReplicaInit } from './simulated-replica.ts'
 export { generateScript } from './simulation/generate.ts'
 export { PROFILES, type Profile, type ProfileName } from './simulation/profiles.ts'
-export { type RunReport, runScript, SimulationError } from './simulation/run.ts'
+export type { RunReport } from './simulation/report.ts'
+export { runScript } from './simulation/run.ts'
 export {
   type Operation,
   printScript,
@@ -29,6 +30,7 @@ export {
   type Step
 } from './simulation/script.ts'
 export { shrink } from './simulation/shrink.ts'
+export { SimulationError } from './simulation/simulation-error.ts'
 export { Trace } from './trace.ts'
 export { ClockScope, VirtualClock, VirtualTimeoutError } from './virtual-clock.ts'
 export { World, WorldError, type WorldInit } from './world.ts'

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { crashAt } from '../../src/testkit/crash/crash-at-every-write.ts'
 import { historyOf, MEDIA } from '../../src/testkit/crash/history.ts'
-import { SimulationError } from '../../src/testkit/simulation/run.ts'
+import { SimulationError } from '../../src/testkit/simulation/simulation-error.ts'
 import { crashHistories } from './histories.ts'
 
 const { values } = parseArgs({

@@ -166,6 +166,19 @@ describe('by id', () => {
     expect(stage.requests.slice(1).flatMap(({ ids }) => ids)).toEqual(['e', 'f', 'g', 'h', 'i', 'j'])
   })
 
+  test('so many ids are asked for at most, however many peers led to them', async () => {
+    stage = new Stage({ fetchConcurrency: 8 })
+    stage.streaming.clear()
+    for (const peer of ['alice', 'bob', 'carol']) {
+      for (let i = 0; i < 4; i++) stage.fetcher.want(`${peer}${i}`, { sources: [peer] })
+    }
+    await stage.clock.settle()
+    expect(stage.requests.flatMap(({ ids }) => ids)).toHaveLength(8)
+    for (const open of [...stage.requests]) open.send(...open.ids)
+    await stage.clock.settle()
+    expect(stage.requests.flatMap(({ ids }) => ids)).toHaveLength(12)
+  })
+
   test('no peer that led to what nobody has takes the turn of others', async () => {
     stage = new Stage({ fetchConcurrency: 8 })
     stage.streaming.clear()

@@ -7,6 +7,7 @@ import type { BlockId } from '../../src/crdt/delta.ts'
 import { SYNC_PROTOCOL, type SyncExchange, syncExchange } from '../../src/libp2p/index.ts'
 import {
   BatchSchema,
+  CursorSchema,
   HeadSchema,
   KnownSchema,
   RefusalSchema,
@@ -198,6 +199,23 @@ describe('a peer that opens a stream', () => {
     stream.endRaw()
     expect(await drain(stream)).toBeGreaterThan(50 * 20)
     expect(exchange.counters).toMatchObject({ invalidFrames: 0, droppedStreams: 0, blocksOut: 50 })
+  })
+
+  test('and says where to go on is believed only of this life of the store, and of what is there', async () => {
+    const servedFrom = async (generation: string, sequence: bigint): Promise<number> => {
+      const before = exchange.counters.blocksOut
+      const cursor = create(CursorSchema, { generation, sequence })
+      const stream = await attackWith(
+        asked({ case: 'hello', value: hello() }),
+        asked({ case: 'want', value: create(WantSchema, { cursor, final: true }) })
+      )
+      stream.endRaw()
+      await drain(stream)
+      return exchange.counters.blocksOut - before
+    }
+    expect(await servedFrom(replica.generation, 30n)).toBe(20)
+    expect(await servedFrom('of another life', 30n)).toBe(50)
+    expect(await servedFrom(replica.generation, 51n)).toBe(50)
   })
 
   test('again and again is refused beyond the cap, and then cut off', async () => {

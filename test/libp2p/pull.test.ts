@@ -112,12 +112,17 @@ describe('a pull', () => {
     const [alice, bob] = [new FakeReplica(), new FakeReplica()]
     await alice.writeMany('a', 100)
     const { pull, stop } = await connect(alice, bob, { syncFrameBytes: 1024 })
-    const interrupt = async (): Promise<void> => {
-      let count = 0
-      for await (const _ of pull()) if (++count === 60) break
+    const interrupt = async (): Promise<Uint8Array[]> => {
+      const taken: Uint8Array[] = []
+      for await (const { bytes } of pull()) if (taken.push(bytes) === 60) break
+      return taken
     }
-    await interrupt()
-    expect((await collect(pull())).length).toBeLessThan(60)
+    const taken = await interrupt()
+    const rest = await collect(pull())
+    expect(rest.length).toBeLessThan(60)
+    // Nothing is left out between the two.
+    const received = await Promise.all([...taken, ...rest].map(blockIdOf))
+    expect(new Set(received)).toEqual(new Set(alice.ids()))
     // A complete answer leaves no place to go on from.
     expect(await collect(pull())).toHaveLength(100)
     await interrupt()

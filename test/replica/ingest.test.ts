@@ -58,6 +58,14 @@ class Stage {
     this.#log.adopt(id, { sequence: 1, priority: 1n, dagName: '', origin: 'remote' })
   }
 
+  /** The same before the last start: the store knows of it, and nobody else. */
+  async appliedLongAgo({ id, bytes }: Forged): Promise<void> {
+    const changes = new ChangeSet()
+    const row = { sequence: 1, priority: 1n, dagName: '', origin: 'remote' } as const
+    this.#log.write(decodeNode(id, bytes), row, changes)
+    await rowStoreOver(this.datastore, { durability: 'process', atomicBatch: true }).write(changes.rows)
+  }
+
   async receive(...blocks: Forged[]): Promise<void> {
     for (const { bytes } of blocks) await this.ingest.receive({ bytes, from: 'alice' }, undefined)
   }
@@ -239,6 +247,26 @@ test('a node that was written here as well is not applied again, and its row goe
   const settled = stage.ingest.settlement.wait([child.id])
   await stage.head(child)
   await settled
+})
+
+test('a node that was applied long ago and is streamed again is not applied again', async () => {
+  const stage = new Stage()
+  const [parent, child] = forgeChain(2) as [Forged, Forged]
+  await stage.appliedLongAgo(parent)
+  await stage.receive(parent, child)
+  expect(stage.counters).toMatchObject({ duplicateBlocks: 1, receivedBlocks: 1 })
+  expect(await stage.merge()).toEqual([child.id])
+})
+
+test('a head counts as unmerged until its commit, also while nothing is missing below it', async () => {
+  const stage = new Stage()
+  const [parent, child] = forgeChain(2) as [Forged, Forged]
+  await stage.head(child)
+  expect([...stage.ingest.unmerged()]).toEqual([child.id])
+  await stage.receive(parent)
+  expect([...stage.ingest.unmerged()]).toEqual([parent.id, child.id])
+  await stage.merge()
+  expect([...stage.ingest.unmerged()]).toEqual([])
 })
 
 test('a link that waits itself is not asked for again', async () => {

@@ -281,6 +281,19 @@ test('stopping finishes the commit that is under way, merges nothing more and ke
   expect([...(committer.commits[1]?.rows.keys() ?? [])]).toEqual([`/crdt/p${ready!.id}`, '/crdt/s'])
 })
 
+test('stopping while a failed commit waits to be tried again leaves no timer, and keeps its nodes', async () => {
+  const { writer, committer, clock, receive } = setUp()
+  const [node] = (await remoteNodes(1)) as [RemoteNode]
+  await receive(node)
+  ;(await committer.next())(new CommitFailedError(new Error('no space')))
+  await expect.poll(() => clock.openTimers).toBe(1)
+  const stopped = writer.stop()
+  ;(await committer.next())()
+  await stopped
+  expect(clock.openTimers).toBe(0)
+  expect([...(committer.commits.at(-1)?.rows.keys() ?? [])]).toContain(`/crdt/p${node.id}`)
+})
+
 test('stopping keeps what waits for its ancestors', async () => {
   const { writer, committer, receive } = setUp()
   const [missing] = await remoteNodes(1)

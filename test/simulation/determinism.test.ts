@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest'
 import { generateScript } from '../../src/testkit/simulation/generate.ts'
 import { PROFILES, type ProfileName } from '../../src/testkit/simulation/profiles.ts'
-import { runScript, SimulationError } from '../../src/testkit/simulation/run.ts'
+import { runScript } from '../../src/testkit/simulation/run.ts'
 import { printScript, type Script } from '../../src/testkit/simulation/script.ts'
 import { shrink } from '../../src/testkit/simulation/shrink.ts'
+import { SimulationError } from '../../src/testkit/simulation/simulation-error.ts'
 
 test('the same seed gives the same trace in every kind of life, and another seed another one', async () => {
   const traces = new Set<string>()

@@ -1,8 +1,9 @@
 // Runs many seeds, and says everything about the first that fails, cut down to what matters.
 import { expect } from 'vitest'
 import { generateScript } from '../../src/testkit/simulation/generate.ts'
-import { runScript, SimulationError } from '../../src/testkit/simulation/run.ts'
+import { runScript } from '../../src/testkit/simulation/run.ts'
 import { shrink } from '../../src/testkit/simulation/shrink.ts'
+import { SimulationError } from '../../src/testkit/simulation/simulation-error.ts'
 import { Totals } from './totals.ts'
 
 export async function liveThrough(from: number, count: number): Promise<void> {

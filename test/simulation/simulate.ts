@@ -6,8 +6,9 @@
 import { parseArgs } from 'node:util'
 import { generateScript } from '../../src/testkit/simulation/generate.ts'
 import { PROFILES, type ProfileName } from '../../src/testkit/simulation/profiles.ts'
-import { runScript, SimulationError } from '../../src/testkit/simulation/run.ts'
+import { runScript } from '../../src/testkit/simulation/run.ts'
 import { shrink } from '../../src/testkit/simulation/shrink.ts'
+import { SimulationError } from '../../src/testkit/simulation/simulation-error.ts'
 import { Totals } from './totals.ts'
 
 const { values } = parseArgs({

@@ -1,5 +1,5 @@
 // What many simulations were about, added up.
-import type { RunReport } from '../../src/testkit/simulation/run.ts'
+import type { RunReport } from '../../src/testkit/simulation/report.ts'
 
 const SUMMED = [
   'operations',

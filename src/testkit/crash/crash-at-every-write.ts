@@ -15,8 +15,9 @@ import { checkEqualsOracle } from '../checkers/equals-oracle.ts'
 import { checkAncestorsFirst } from '../checkers/node-order.ts'
 import { dagOf } from '../checkers/replica-dag.ts'
 import { readTogether } from '../checkers/together.ts'
-import { Run, SimulationError } from '../simulation/run.ts'
+import { attempt } from '../simulation/run.ts'
 import type { Script } from '../simulation/script.ts'
+import type { ScriptRun } from '../simulation/script-run.ts'
 import { VICTIM } from './history.ts'
 
 /** Where and how the victim dies. */
@@ -63,7 +64,7 @@ export async function crashAt(history: Script, point: CrashPoint): Promise<numbe
 }
 
 /** What the victim shows while it is alone, and that what it writes next is later than everything it had. */
-async function checkSurvivor(run: Run): Promise<void> {
+async function checkSurvivor(run: ScriptRun): Promise<void> {
   const { world } = run
   const victim = world.get(VICTIM)
   const nodes = await dagOf(victim)
@@ -88,13 +89,4 @@ async function checkSurvivor(run: Run): Promise<void> {
     'later is later',
     () => `a put after the crash has ${priorities}, and the clock was ${clock}`
   )
-}
-
-async function attempt<T>(history: Script, work: (run: Run) => Promise<T>): Promise<T> {
-  const run = new Run(history)
-  try {
-    return await work(run)
-  } catch (error) {
-    throw new SimulationError(history, run.world.trace.lines(), await run.drawing(), error)
-  }
 }

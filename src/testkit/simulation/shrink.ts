@@ -4,8 +4,9 @@
  * Invariant: what it returns fails with the same check as what it was given.
  */
 import { CheckError } from '../checkers/check-error.ts'
-import { runScript, SimulationError } from './run.ts'
+import { runScript } from './run.ts'
 import type { Script } from './script.ts'
+import { SimulationError } from './simulation-error.ts'
 
 /** How often a script is run at most to make it shorter. */
 const RUNS_MAX = 400

@@ -1,0 +1,15 @@
+// All mutants, by what they break.
+import type { Mutant } from './mutant.ts'
+import { BOUND_MUTANTS } from './table/bounds.ts'
+import { COMMIT_MUTANTS } from './table/commit.ts'
+import { DAG_MUTANTS } from './table/dag.ts'
+import { NETWORK_MUTANTS } from './table/network.ts'
+import { VALUE_MUTANTS } from './table/values.ts'
+
+export const MUTANTS: readonly Mutant[] = [
+  ...VALUE_MUTANTS,
+  ...DAG_MUTANTS,
+  ...COMMIT_MUTANTS,
+  ...NETWORK_MUTANTS,
+  ...BOUND_MUTANTS
+]

@@ -1,0 +1,277 @@
+// Faults in what comes from the network and goes out to it, in what a restart takes up again, and in how a replica ends.
+import { type Mutant, mutant } from '../mutant.ts'
+
+const INGEST = ['replica/ingest.test.ts', 'replica/ancestors.test.ts', 'replica/unobtainable.test.ts']
+const RESTART = ['replica/restart.test.ts', 'replica/ingest.test.ts']
+
+const ingest: Mutant[] = [
+  mutant(
+    'child-before-parent',
+    'A node is merged after the nodes that it links to.',
+    'replica/ingest.ts',
+    [
+      'if (missing.size === 0) { this.#enqueue(block)',
+      'this.#wantMissing(block)\nif (missing.size >= 0) { this.#enqueue(block)'
+    ],
+    INGEST
+  ),
+  mutant(
+    'gap-forgotten',
+    'A link that was given up is remembered until its block comes.',
+    'replica/merge.ts',
+    ['if (doubtful.length > 0) await this.#openGaps(node, doubtful, sequence)', ''],
+    ['replica/unobtainable.test.ts', 'crdt/merge-rule.test.ts']
+  ),
+  mutant(
+    'gap-never-closed',
+    'The row of a gap goes when its block is applied.',
+    'replica/gap-draft.ts',
+    ['for (const { linkedBy } of gaps) this.#store.close(id, linkedBy, rows)', ''],
+    ['replica/unobtainable.test.ts', 'crdt/merge-rule.test.ts']
+  ),
+  mutant(
+    'gap-offered-as-common-ground',
+    'No node is offered as common ground whose ancestors may not all be here.',
+    'storage/gap-store.ts',
+    ['for (const { sequence } of opened) this.#limit = Math.min(this.#limit, sequence)', ''],
+    ['storage/gap-store.test.ts', 'libp2p/common-ground.test.ts']
+  ),
+  mutant(
+    'gap-not-asked-again',
+    'What was missing when its branch was merged is asked for once in a while.',
+    'replica/gap-retry.ts',
+    ['if (!this.#stopped) ask(missing)', ''],
+    ['replica/unobtainable.test.ts', 'replica/restart.test.ts']
+  ),
+  mutant(
+    'patience-without-end',
+    'A missing ancestor that stays unobtainable does not hold up its branch for ever.',
+    'dag/fetch.ts',
+    ['if (want.once || patience <= 0)', 'if (want.once)'],
+    ['replica/unobtainable.test.ts', 'dag/fetch.test.ts']
+  ),
+  mutant(
+    'pending-not-stored',
+    'A block that waits for its ancestors survives a restart.',
+    'replica/ingest.ts',
+    ['this.#rows.add(block)', ''],
+    RESTART
+  ),
+  mutant(
+    'pending-row-left',
+    'The row of a block that waited goes with the commit that merges it.',
+    'replica/ingest.ts',
+    ['if (this.#queue.get(id)?.stored) this.#init.pendingStore.delete(id, changes)', 'this.#queue.get(id)'],
+    RESTART
+  ),
+  mutant(
+    'wanted-head-not-stored',
+    'A head that was heard of is taken up again after a restart.',
+    'replica/intake.ts',
+    ['if (options.root) wanted.add(id)', ''],
+    RESTART
+  ),
+  mutant(
+    'ready-forgotten-by-close',
+    'A close keeps what was received and is not merged yet.',
+    'replica/writer.ts',
+    ['if (this.#stopped) ingest.storeReady(changes)', ''],
+    ['replica/writer.test.ts', 'replica/close.test.ts']
+  ),
+  mutant(
+    'block-hash-unchecked',
+    'Bytes that do not hash to the id that was asked for are never stored.',
+    'replica/block-checks.ts',
+    [
+      'if (expected === undefined || expected.has(id)) return id',
+      'if (expected === undefined || expected.has(id)) return id\nif (expected.size === 1) return [...expected][0]'
+    ],
+    ['replica/hostile.test.ts']
+  ),
+  mutant(
+    'bad-head-drops-message',
+    'One undecodable head in a broadcast does not drop the others.',
+    'codec/broadcast.ts',
+    ['} catch { return undefined }', '} catch (error) { throw error }'],
+    ['codec/broadcast.test.ts', 'replica/hostile.test.ts']
+  ),
+  mutant(
+    'legacy-broadcast-dropped',
+    'A message that is a bare CID is one head in the unnamed DAG.',
+    'codec/broadcast.ts',
+    ["if (id !== undefined) return { id, dagName: '' }", ''],
+    ['codec/broadcast.test.ts']
+  ),
+  mutant(
+    'dag-by-hint',
+    'A head that is announced under the name of an ignored DAG is taken all the same when its block says another one.',
+    'replica/intake.ts',
+    ['if (block === undefined && ignored.has(dagName)) return', 'if (ignored.has(dagName)) return'],
+    ['replica/purged-dags.test.ts']
+  ),
+  mutant(
+    'budget-forgets-head',
+    'A head that is dropped over the budget of its peer is remembered and asked for again.',
+    'replica/ingest.ts',
+    ['if (root) this.#evicted.add(id, from)', ''],
+    ['replica/ingest.test.ts', 'replica/catch-up.test.ts', 'replica/waiting.test.ts']
+  )
+]
+
+const fetch: Mutant[] = [
+  mutant(
+    'block-asked-twice',
+    'A block is asked for once at a time, however many heads lead to it.',
+    'dag/fetch.ts',
+    ['const known = this.#wants.get(id) const want = known ??', 'const known = undefined\nconst want ='],
+    ['dag/fetch.test.ts', 'replica/catch-up.test.ts']
+  ),
+  mutant(
+    'no-backoff',
+    'Retries back off.',
+    'dag/fetch.ts',
+    [
+      'want.failures, limits.retryIntervalMs, limits.retryIntervalMsMax, random)',
+      '1, limits.retryIntervalMs, limits.retryIntervalMs, random)'
+    ],
+    ['dag/fetch.test.ts', 'replica/unobtainable.test.ts']
+  ),
+  mutant(
+    'same-peer-asked-again',
+    'Every retry begins with another peer.',
+    'dag/fetch.ts',
+    ['const first = failures % Math.max(1, peers.length)', 'const first = 0'],
+    ['dag/fetch.test.ts', 'replica/catch-up.test.ts', 'replica/hostile.test.ts']
+  ),
+  mutant(
+    'requests-without-bound',
+    'The ids that are asked for at once are bounded.',
+    'dag/fetch.ts',
+    ['Math.min(fetchIdsMax, fetchConcurrency - this.#idsInFlight)', 'fetchIdsMax'],
+    ['dag/fetch.test.ts', 'replica/hostile.test.ts']
+  ),
+  mutant(
+    'request-without-timeout',
+    'A peer that does not answer is given up.',
+    'dag/fetch.ts',
+    ['timer = clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)', ''],
+    ['dag/fetch.test.ts', 'replica/unobtainable.test.ts']
+  )
+]
+
+const ANNOUNCE = ['replica/announce.test.ts']
+
+const announce: Mutant[] = [
+  mutant(
+    'rebroadcast-says-everything',
+    'A rebroadcast says only what others have not said within the interval.',
+    'replica/announce.ts',
+    ['this.#init.heads().filter(({ id }) => !this.#said.has(id))', 'this.#init.heads()'],
+    ANNOUNCE
+  ),
+  mutant(
+    'empty-message',
+    'No message is empty.',
+    'replica/announce.ts',
+    ['if (message.length > 0) yield message }', 'yield message }'],
+    ANNOUNCE
+  ),
+  mutant(
+    'failed-broadcast-counts-as-said',
+    'A head whose broadcast failed is said again.',
+    'replica/announce.ts',
+    [
+      'counters.broadcastsFailed += 1',
+      'counters.broadcastsFailed += 1\nfor (const { id } of message) this.#said.add(id)'
+    ],
+    ANNOUNCE
+  ),
+  mutant(
+    'unheard-broadcast-counts-as-said',
+    'A head that nobody heard is said again.',
+    'replica/announce.ts',
+    ['if (!heard) continue', ''],
+    ANNOUNCE
+  ),
+  mutant(
+    'message-over-limit',
+    'No message is larger than the limit.',
+    'replica/announce.ts',
+    ['if (message.length > 0 && bytes + size > bytesMax)', 'if (message.length > 0 && bytes > bytesMax)'],
+    ANNOUNCE
+  ),
+  mutant(
+    'learned-head-not-passed-on',
+    'Heads that came otherwise than by gossip are passed on to those who only gossip.',
+    'replica/replica.ts',
+    ['else if (committed.headsAdded.length > 0) this.#announcer?.learned()', ''],
+    ANNOUNCE
+  ),
+  mutant(
+    'last-write-not-said',
+    'A close says what was acknowledged and not said yet.',
+    'replica/announce.ts',
+    ['if (this.#stopped) return this.#flush() const last', 'if (this.#stopped) return\nconst last'],
+    ANNOUNCE
+  )
+]
+
+const end: Mutant[] = [
+  mutant(
+    'timer-of-gaps-left',
+    'A close leaves no timer running: gaps.',
+    'replica/gap-retry.ts',
+    ['this.#stopped = true this.#init.clock.clearTimeout(this.#timer)', 'this.#stopped = true'],
+    ['replica/close.test.ts']
+  ),
+  mutant(
+    'timer-of-retry-left',
+    'A close leaves no timer running: commits that are tried again.',
+    'replica/writer.ts',
+    ['this.#init.clock.clearTimeout(this.#retryTimer)', ''],
+    ['replica/writer.test.ts', 'replica/close.test.ts', 'storage/failing-disk.test.ts']
+  ),
+  mutant(
+    'timer-of-rebroadcast-left',
+    'A close leaves no timer running: rebroadcasts.',
+    'replica/announce.ts',
+    ['[this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer]', '[this.#relayTimer, this.#flushTimer]'],
+    ['replica/close.test.ts', 'replica/announce.test.ts']
+  ),
+  mutant(
+    'waiting-write-hangs-on-close',
+    'A write that waits when the store is closed is rejected.',
+    'replica/replica.ts',
+    ['this.#queue.clear(new ClosedError())', ''],
+    ['replica/close.test.ts']
+  )
+]
+
+const query: Mutant[] = [
+  mutant(
+    'query-prefix-of-half-a-letter',
+    'A query finds the keys that start with its prefix, and no others.',
+    'storage/set-store.ts',
+    ['if (key.startsWith(prefix)) yield { key,', 'yield { key,'],
+    ['query.test.ts', 'datastore-keys.test.ts']
+  ),
+  mutant(
+    'query-prefix-by-segment',
+    'A prefix is the beginning of the text of a key: /a finds /ab.',
+    'storage/set-store.ts',
+    [
+      'if (key.startsWith(prefix)) yield { key,',
+      "if (key === prefix || key.startsWith(prefix.replace(/\\/?$/, '/'))) yield { key,"
+    ],
+    ['query.test.ts', 'datastore-keys.test.ts']
+  ),
+  mutant(
+    'query-limit-without-offset',
+    'A limit counts what comes after the offset.',
+    'query.ts',
+    ['if (index >= offset + limit) return', 'if (index >= limit) return'],
+    ['query.test.ts']
+  )
+]
+
+export const NETWORK_MUTANTS: readonly Mutant[] = [...ingest, ...fetch, ...announce, ...end, ...query]
