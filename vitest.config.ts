@@ -54,7 +54,7 @@ export default defineConfig({
         // Real peers over real sockets, one file after another, so that they do not starve each other.
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'examples/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,

@@ -72,6 +72,7 @@ interface Process {
   clock: ClockScope
 }
 
+/** A replica: its disk, and the processes that run over it one after the other. */
 export class SimulatedReplica {
   readonly name: string
   readonly world: Surroundings

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 /** Lines that are kept for a failure's report. */
 const LINES_KEPT = 20_000
 
+/** The lines of a world. */
 export class Trace {
   readonly #now: () => number
   readonly #hash = createHash('sha256')

@@ -37,11 +37,13 @@ export class WorldError extends Error {
 /** How long replicas may take to become level once nothing is wrong any more, in virtual milliseconds. */
 const CONVERGENCE_MS_MAX = 30 * 60_000
 
+/** A world. A test makes one of a seed, puts replicas into it, and closes it in the end. */
 export class World implements Surroundings {
   readonly seed: number
   readonly topic: string
   readonly clock = new VirtualClock()
   readonly trace = new Trace(() => this.clock.now())
+  /** For what the methods below do not offer: single links, and who is meant to be connected to whom. */
   readonly network: SimulatedNetwork
   readonly #replicas = new Map<string, SimulatedReplica>()
   readonly #streams = new Map<string, Random>()
@@ -137,6 +139,12 @@ export class World implements Surroundings {
   cut(from: string, to: string): void {
     this.trace.add('world', 'cut', `${from} -> ${to}`)
     this.network.cut(from, to)
+  }
+
+  /** How all links are from now on: latency, loss, duplication, bandwidth. */
+  setLinks(conditions: Partial<LinkConditions>): void {
+    this.trace.add('world', 'links', JSON.stringify(conditions))
+    this.network.setConditions(conditions)
   }
 
   /** Everybody reaches everybody again, over links that are good, or as given. */

@@ -1,5 +1,8 @@
 // The examples as a reader runs them: each a process of its own, judged by what it prints and by how it ends.
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ensureBuilt } from './build.ts'
 import { ExampleProcess, killExamples } from './example-process.ts'
@@ -7,6 +10,8 @@ import { deleteFolders, temporaryFolder } from './folders.ts'
 
 /** Most of it is the start of Node on a busy machine, and a second for timers that libp2p leaves behind. */
 const ENDS_WITHIN_MS = 30_000
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 beforeAll(ensureBuilt)
 afterEach(async () => {
@@ -20,6 +25,14 @@ async function run(file: string, args: string[] = []): Promise<string[]> {
   expect(await example.end(ENDS_WITHIN_MS)).toEqual({ end: 0, errors: [] })
   return example.lines
 }
+
+test("a test of an app by Node's own test runner", async () => {
+  const file = join(root, 'examples', 'testing', 'crash.node-test.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap', file], {
+    timeout: ENDS_WITHIN_MS
+  })
+  expect(stdout).toMatch(/^# pass 1$/m)
+})
 
 test('two peers', async () => {
   const [got, ...colors] = await run('two-peers.ts')

@@ -28,6 +28,7 @@ export interface DiskFaults {
   writeMs?: (() => number) | undefined
 }
 
+/** A disk. A test can set its `faults`, take its power and copy it. */
 export class SimulatedDisk {
   faults: DiskFaults = {}
   /** Writes that were asked for, failed ones included. */

@@ -17,6 +17,7 @@ export interface Version {
   value: Uint8Array
 }
 
+/** What a set of blocks means. */
 export interface OracleState {
   /** Canonical key to the value that a reader sees. */
   state: Map<string, Uint8Array>
