@@ -8,7 +8,7 @@
  * the tests only, which hold the two against each other.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import { blockIdFromDigest, DAG_PB_CODE, DIGEST_LENGTH, digestFromBlockId } from './block-id.ts'
+import { blockIdFromDigest, DAG_PB_CODE, DIGEST_LENGTH, writeDigest } from './block-id.ts'
 import { WIRE_BYTES, WIRE_VARINT, WireError, WireReader } from './wire-reader.ts'
 
 export interface DagPbBlock {
@@ -42,7 +42,7 @@ export function encodeDagPb(data: Uint8Array, links: readonly BlockId[]): Uint8A
   let position = 0
   for (const id of links) {
     block.set(LINK_START, position)
-    block.set(digestFromBlockId(id), position + LINK_START.length)
+    writeDigest(id, block, position + LINK_START.length)
     position += 2 + LINK_LENGTH
     block.set(LINK_END, position - LINK_END.length)
   }

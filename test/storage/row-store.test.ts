@@ -21,6 +21,23 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
 
 const byRow = (a: { row: string }, b: { row: string }): number => (a.row < b.row ? -1 : 1)
 
+test('a datastore that keeps what it is given gets bytes of its own, and not a view of a shared chunk', async () => {
+  const chunk = bytes(1, 2, 3, 4)
+  const datastore = new MemoryDatastore()
+  const rows = rowStoreOver(datastore, { durability: 'process' })
+  await rows.write(new Map([['/alone', chunk.subarray(1, 2)]]))
+  await rows.write(
+    new Map([
+      ['/a', chunk.subarray(0, 1)],
+      ['/b', chunk.subarray(2, 4)]
+    ])
+  )
+  for (const name of ['/alone', '/a', '/b']) {
+    const kept = await datastore.get(new Key(name))
+    expect(kept.buffer.byteLength).toBe(kept.length)
+  }
+})
+
 describe.each(DATASTORES)('rows over $name', ({ open }) => {
   async function openRows(): Promise<RowStore> {
     return rowStoreOver(await open(), { durability: 'process' })
