@@ -40,12 +40,10 @@ export function committerFor(rows: RowStore, journalRow: string, retriesMax: num
 /** For datastores whose batch is atomic. */
 export function atomicCommitter(rows: RowStore): Committer {
   return {
-    async commit(changes) {
-      try {
-        await rows.write(changes.rows)
-      } catch (error) {
+    commit(changes) {
+      return rows.write(changes.rows).catch((error) => {
         throw new CommitFailedError(error)
-      }
+      })
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { type Datastore, Key } from 'interface-datastore'
 import { DatastoreLockedError, DatastoreOpenError, InvalidOptionError } from '../errors.ts'
+import type { Eventual } from '../eventual.ts'
 
 export interface Row {
   row: string
@@ -17,7 +18,7 @@ export interface RowStore {
   readonly atomic: boolean
   get(row: string): Promise<Uint8Array | undefined>
   /** In the order of the rows asked for; at once where the datastore can and they are few. */
-  getMany(rows: readonly string[]): Array<Uint8Array | undefined> | Promise<Array<Uint8Array | undefined>>
+  getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>>
   /** Every row whose key starts with the prefix, in no order that may be relied on. */
   scan(prefix: string): AsyncGenerator<Row>
   scanKeys(prefix: string): AsyncGenerator<string>
@@ -223,7 +224,7 @@ class LevelRows implements RowStore {
     return await this.#level.get(row, ENCODINGS)
   }
 
-  getMany(rows: readonly string[]): Array<Uint8Array | undefined> | Promise<Array<Uint8Array | undefined>> {
+  getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>> {
     if (this.#isNative && rows.length <= SYNC_READS_MAX) {
       // An awaited put spends more on one asynchronous read than on everything else but its write.
       return rows.map((row) => this.#level.getSync?.(row, ENCODINGS))
@@ -240,13 +241,13 @@ class LevelRows implements RowStore {
     return drain(this.#level.keys({ ...ENCODINGS, ...rangeOf(prefix) }), (row) => row)
   }
 
-  async write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+  write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
     const operations: LevelOperation[] = []
     for (const [key, value] of rows) {
       if (value === null) operations.push({ type: 'del', key })
       else operations.push({ type: 'put', key, value: this.#isNative ? value : ownBytes(value) })
     }
-    await this.#level.batch(operations, this.#writeOptions)
+    return this.#level.batch(operations, this.#writeOptions)
   }
 
   /** A batch of Level is atomic, so that no row is ever half done. */
