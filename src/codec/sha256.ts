@@ -2,9 +2,9 @@
  * sha2-256, by the shortest way that the platform offers.
  *
  * Every delta costs two hashes of a few hundred bytes. Node's one-shot `crypto.hash` takes a third of the time of
- * the hash object that multiformats makes for each, which is a tenth of what a merged delta costs in all; and another
- * third is the buffer that it would make for the result, so that hexadecimal digits are read here instead. Elsewhere
- * multiformats does it, asynchronously in browsers.
+ * the hash object that multiformats makes for each, which is a tenth of what a merged delta costs in all. Of what is
+ * left two fifths would be the buffer that it makes for its result, so it is asked for hexadecimal digits, which are
+ * read here. Elsewhere multiformats does it, asynchronously in browsers.
  */
 import { sha256 as multiformatsSha256 } from 'multiformats/hashes/sha2'
 
