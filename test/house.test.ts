@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   cli: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top', 'daemon']
 }
 
-const LEAF_FILES = ['abort.ts', 'backoff.ts', 'breather.ts', 'errors.ts', 'options.ts']
+const LEAF_FILES = ['abort.ts', 'backoff.ts', 'breather.ts', 'errors.ts', 'eventual.ts', 'options.ts']
 const PORTS_FILE = 'replica/ports.ts'
 
 /** Whoever else needs the network declares a port. */

@@ -62,7 +62,13 @@ export function blockIdFromDigest(digest: Uint8Array): BlockId {
 /** The 32 digest bytes of an id. */
 export function digestFromBlockId(id: BlockId): Uint8Array {
   const digest = new Uint8Array(DIGEST_LENGTH)
-  let position = -2
+  writeDigest(id, digest, 0)
+  return digest
+}
+
+/** Writes the 32 digest bytes of an id to where they are needed. */
+export function writeDigest(id: BlockId, target: Uint8Array, offset: number): void {
+  let position = offset - 2
   let bits = 0
   let buffer = 0
   for (let index = 1; index < BLOCK_ID_LENGTH; index++) {
@@ -71,10 +77,9 @@ export function digestFromBlockId(id: BlockId): Uint8Array {
     if (bits < 8) continue
     bits -= 8
     // The first two bytes are the multihash's code and length, which every id shares.
-    if (position >= 0) digest[position] = (buffer >>> bits) & 255
+    if (position >= offset) target[position] = (buffer >>> bits) & 255
     position++
   }
-  return digest
 }
 
 /** The CIDv1 that a block id stands for; heads are kept and sent in this form. */

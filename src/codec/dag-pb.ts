@@ -8,8 +8,9 @@
  * the tests only, which hold the two against each other.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import { blockIdFromDigest, DAG_PB_CODE, DIGEST_LENGTH, digestFromBlockId } from './block-id.ts'
+import { blockIdFromDigest, DAG_PB_CODE, DIGEST_LENGTH } from './block-id.ts'
 import { WIRE_BYTES, WIRE_VARINT, WireError, WireReader } from './wire-reader.ts'
+import { WireWriter } from './wire-writer.ts'
 
 export interface DagPbBlock {
   /** Empty where the block has none. */
@@ -36,19 +37,12 @@ const LINK_SIZE = 3 * 8 + WIRE_VARINT
 const LINK_START = Uint8Array.of(NODE_LINKS, LINK_LENGTH, LINK_HASH, CID_LENGTH, ...CID_PREFIX)
 const LINK_END = Uint8Array.of(LINK_NAME, 0, LINK_SIZE, 0)
 
+const writer = new WireWriter()
+
 export function encodeDagPb(data: Uint8Array, links: readonly BlockId[]): Uint8Array {
-  const header = [NODE_DATA, ...varint(data.length)]
-  const block = new Uint8Array(links.length * (2 + LINK_LENGTH) + header.length + data.length)
-  let position = 0
-  for (const id of links) {
-    block.set(LINK_START, position)
-    block.set(digestFromBlockId(id), position + LINK_START.length)
-    position += 2 + LINK_LENGTH
-    block.set(LINK_END, position - LINK_END.length)
-  }
-  block.set(header, position)
-  block.set(data, position + header.length)
-  return block
+  for (const id of links) writer.raw(LINK_START).digest(id).raw(LINK_END)
+  // A block is kept and handed out, so it gets a buffer of its own.
+  return writer.number(NODE_DATA).bytes(data).finish().slice()
 }
 
 /** Reads a block; undefined if it is no dag-pb. */
@@ -131,12 +125,4 @@ function cidVarint(reader: WireReader): number {
     return value
   }
   throw new WireError('A varint of a CID is too long')
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
-  bytes.push(rest)
-  return bytes
 }

@@ -4,10 +4,10 @@
  * A delta's size is known from the sizes of its parts, so that a writer can fill one up to a limit without
  * encoding it again at every step. The message is described in `pb/crdt.proto`.
  */
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import type { Delta } from '../crdt/delta.ts'
 import { utf8Length } from './key.ts'
 import { WIRE_BYTES, WIRE_VARINT, WireReader } from './wire-reader.ts'
+import { WireWriter } from './wire-writer.ts'
 
 /** A delta as the bytes say it: keys and ids as they were sent, a key perhaps more than once. */
 export interface WireDelta {
@@ -33,39 +33,38 @@ const EMPTY: Uint8Array = new Uint8Array(0)
 
 const tag = (field: number, type: number): number => field * 8 + type
 
-/** One writer for all deltas: it keeps its buffer, which a new one would have to grow anew for every delta. */
-const writer = new BinaryWriter()
+const writer = new WireWriter()
 
+/** The bytes are a view of a shared chunk (`WireWriter`): copy what is kept. */
 export function encodeDelta(delta: Delta): Uint8Array {
   try {
     writeDelta(delta)
     return writer.finish()
-  } catch (error) {
-    // Whatever was written of it must not stand in the next delta.
-    writer.finish()
-    throw error
+  } finally {
+    // If it failed, what was written of it must not stand in the next delta.
+    writer.discard()
   }
 }
 
 function writeDelta(delta: Delta): void {
   for (const { key, value } of delta.elements) {
-    writer.tag(ELEMENTS, WireType.LengthDelimited).fork()
-    writeText(KEY, key)
-    if (value.length > 0) writer.tag(VALUE, WireType.LengthDelimited).bytes(value)
-    writer.join()
+    const keyLength = utf8Length(key)
+    writer.number(tag(ELEMENTS, WIRE_BYTES)).number(textSize(keyLength) + textSize(value.length))
+    writeText(KEY, key, keyLength)
+    if (value.length > 0) writer.number(tag(VALUE, WIRE_BYTES)).bytes(value)
   }
   for (const { key, id } of delta.tombstones) {
-    writer.tag(TOMBSTONES, WireType.LengthDelimited).fork()
-    writeText(KEY, key)
-    writeText(ID, id)
-    writer.join()
+    const [keyLength, idLength] = [utf8Length(key), utf8Length(id)]
+    writer.number(tag(TOMBSTONES, WIRE_BYTES)).number(textSize(keyLength) + textSize(idLength))
+    writeText(KEY, key, keyLength)
+    writeText(ID, id, idLength)
   }
-  if (delta.priority > 0n) writer.tag(PRIORITY, WireType.Varint).uint64(delta.priority)
-  writeText(DAG_NAME, delta.dagName)
+  if (delta.priority > 0n) writer.number(tag(PRIORITY, WIRE_VARINT)).uint64(delta.priority)
+  writeText(DAG_NAME, delta.dagName, utf8Length(delta.dagName))
   if (delta.requires.length > 0) {
-    writer.tag(REQUIRES, WireType.LengthDelimited).fork()
-    for (const feature of delta.requires) writer.uint32(feature)
-    writer.join()
+    const size = delta.requires.reduce((sum, feature) => sum + varintSize(feature), 0)
+    writer.number(tag(REQUIRES, WIRE_BYTES)).number(size)
+    for (const feature of delta.requires) writer.number(feature)
   }
 }
 
@@ -116,8 +115,8 @@ export function deltaOverhead(dagName: string): number {
   return 11 + textSize(utf8Length(dagName))
 }
 
-function writeText(field: number, text: string): void {
-  if (text !== '') writer.tag(field, WireType.LengthDelimited).string(text)
+function writeText(field: number, text: string, length: number): void {
+  if (length > 0) writer.number(tag(field, WIRE_BYTES)).string(text, length)
 }
 
 /** proto3 leaves empty fields out. */

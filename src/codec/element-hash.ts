@@ -3,19 +3,15 @@
  * its block and its canonical key in UTF-8. The block names value and priority, so they need no mention.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import { DIGEST_LENGTH, digestFromBlockId } from './block-id.ts'
 import { sha256 } from './sha256.ts'
+import { WireWriter } from './wire-writer.ts'
 
 /** Told to peers beside a digest, so that digests of another algorithm are never compared. */
 export const DIGEST_ALGORITHM = 1
 
-const encoder = new TextEncoder()
+const writer = new WireWriter()
 
 /** Immediate in Node, asynchronous in browsers. */
 export function elementHash(key: string, id: BlockId): Uint8Array | Promise<Uint8Array> {
-  const encoded = encoder.encode(key)
-  const input = new Uint8Array(DIGEST_LENGTH + encoded.length)
-  input.set(digestFromBlockId(id), 0)
-  input.set(encoded, DIGEST_LENGTH)
-  return sha256(input)
+  return sha256(writer.digest(id).text(key).finish())
 }

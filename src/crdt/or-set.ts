@@ -38,12 +38,13 @@ export class KeyVersions {
   readonly #otherCountBefore: number
   #othersLoaded: boolean
   readonly #alive = new Map<BlockId, Alive>()
-  readonly #othersBefore = new Set<BlockId>()
-  readonly #tombstones = new Map<BlockId, Set<string>>()
-  readonly #tombstonesBefore = new Set<BlockId>()
-  readonly #tombstonesTouched = new Set<BlockId>()
   readonly #cameAlive = new Set<BlockId>()
-  readonly #ceased = new Set<BlockId>()
+  // What most copies never hold is made when it is needed.
+  #ceased: Set<BlockId> | undefined
+  #othersBefore: Set<BlockId> | undefined
+  #tombstones: Map<BlockId, Set<string>> | undefined
+  #tombstonesBefore: Set<BlockId> | undefined
+  #tombstonesTouched: Set<BlockId> | undefined
   #winner: Version | undefined
 
   /**
@@ -65,6 +66,7 @@ export class KeyVersions {
   }
 
   loadOthers(others: Iterable<{ id: BlockId; priority: bigint }>): void {
+    this.#othersBefore ??= new Set()
     for (const { id, priority } of others) {
       this.#othersBefore.add(id)
       this.#alive.set(id, { priority })
@@ -73,13 +75,14 @@ export class KeyVersions {
   }
 
   loadTombstone(id: BlockId, dagNames: Iterable<string>): void {
-    this.#tombstones.set(id, new Set(dagNames))
+    this.#remember(id, new Set(dagNames))
+    this.#tombstonesBefore ??= new Set()
     this.#tombstonesBefore.add(id)
   }
 
   /** Whether the store was asked for this tombstone, so that asking again would undo what was merged since. */
   knowsTombstone(id: BlockId): boolean {
-    return this.#tombstonesBefore.has(id) || this.#tombstonesTouched.has(id)
+    return this.#tombstonesBefore?.has(id) === true || this.#tombstonesTouched?.has(id) === true
   }
 
   /** The ids of all alive versions; a local delete names each of them. */
@@ -97,7 +100,7 @@ export class KeyVersions {
   }
 
   isTombstoneRemembered(id: BlockId): boolean {
-    return this.#tombstones.has(id)
+    return this.#tombstones?.has(id) === true
   }
 
   /**
@@ -107,22 +110,32 @@ export class KeyVersions {
    */
   remove(id: BlockId, dagName: string, targetDagName: string | undefined): void {
     this.forget(id)
-    if (targetDagName === dagName && !this.#tombstones.has(id)) return
+    if (targetDagName === dagName && !this.isTombstoneRemembered(id)) return
     this.rememberTombstone(id, dagName)
   }
 
   /** Remembers a tombstone of a node of `dagName` for an element that is not alive. */
   rememberTombstone(id: BlockId, dagName: string): void {
-    const remembered = this.#tombstones.get(id) ?? new Set()
+    const remembered = this.#tombstones?.get(id) ?? new Set()
     if (remembered.has(dagName)) return
     remembered.add(dagName)
-    this.#tombstones.set(id, remembered)
+    this.#remember(id, remembered)
+    this.#touchTombstone(id)
+  }
+
+  #remember(id: BlockId, dagNames: Set<string>): void {
+    this.#tombstones ??= new Map()
+    this.#tombstones.set(id, dagNames)
+  }
+
+  #touchTombstone(id: BlockId): void {
+    this.#tombstonesTouched ??= new Set()
     this.#tombstonesTouched.add(id)
   }
 
   /** Merges the element that block `id`, of `dagName`, adds under this key. */
   add(id: BlockId, priority: bigint, value: Uint8Array, dagName: string): void {
-    const remembered = this.#tombstones.get(id)
+    const remembered = this.#tombstones?.get(id)
     if (remembered !== undefined) {
       // The block has now run, so a tombstone of its own DAG has nothing left to wait for.
       this.#dropIfOnly(id, remembered, dagName)
@@ -130,12 +143,14 @@ export class KeyVersions {
     }
     if (this.#alive.has(id)) return
     this.#alive.set(id, { priority, value })
-    if (!this.#ceased.delete(id)) this.#cameAlive.add(id)
+    if (this.#ceased?.delete(id) !== true) this.#cameAlive.add(id)
   }
 
   /** The block that added this element is no longer applied: no tombstone, but gone all the same. */
   forget(id: BlockId): void {
-    if (this.#alive.delete(id) && !this.#cameAlive.delete(id)) this.#ceased.add(id)
+    if (!this.#alive.delete(id) || this.#cameAlive.delete(id)) return
+    this.#ceased ??= new Set()
+    this.#ceased.add(id)
   }
 
   /**
@@ -145,19 +160,19 @@ export class KeyVersions {
    * @returns whether nothing else keeps the element removed, so that it comes alive again if its block has run.
    */
   forgetTombstone(id: BlockId, dagName: string, targetDagName: string | undefined): boolean {
-    const remembered = this.#tombstones.get(id)
+    const remembered = this.#tombstones?.get(id)
     if (remembered === undefined || !remembered.delete(dagName)) return false
-    this.#tombstonesTouched.add(id)
+    this.#touchTombstone(id)
     if (targetDagName !== undefined) this.#dropIfOnly(id, remembered, targetDagName)
     if (remembered.size > 0) return false
-    return this.#tombstones.delete(id)
+    return this.#tombstones?.delete(id) === true
   }
 
   /** The tombstones of the block's own DAG need no memory once it has run, unless another DAG removes it too. */
   #dropIfOnly(id: BlockId, remembered: ReadonlySet<string>, dagName: string): void {
     if (remembered.size !== 1 || !remembered.has(dagName)) return
-    this.#tombstones.delete(id)
-    this.#tombstonesTouched.add(id)
+    this.#tombstones?.delete(id)
+    this.#touchTombstone(id)
   }
 
   /**
@@ -190,9 +205,11 @@ export class KeyVersions {
     const winnerId = this.#winner?.id
     const othersPut: KeyRowChanges['othersPut'] = []
     for (const [id, { priority }] of this.#alive) {
-      if (id !== winnerId && !this.#othersBefore.has(id)) othersPut.push({ id, priority })
+      if (id !== winnerId && this.#othersBefore?.has(id) !== true) othersPut.push({ id, priority })
     }
-    const othersDeleted = [...this.#othersBefore].filter((id) => id === winnerId || !this.#alive.has(id))
+    const othersDeleted = [...(this.#othersBefore ?? [])].filter(
+      (id) => id === winnerId || !this.#alive.has(id)
+    )
     const otherCount = this.#otherCountBefore + othersPut.length - othersDeleted.length
     const sameCurrent = winnerId === this.before?.id && otherCount === this.#otherCountBefore
     return {
@@ -203,15 +220,15 @@ export class KeyVersions {
       othersDeleted,
       tombstones: this.#tombstoneChanges(),
       cameAlive: [...this.#cameAlive],
-      ceased: [...this.#ceased]
+      ceased: [...(this.#ceased ?? [])]
     }
   }
 
   #tombstoneChanges(): KeyRowChanges['tombstones'] {
     const changes: KeyRowChanges['tombstones'] = []
-    for (const id of this.#tombstonesTouched) {
-      const dagNames = [...(this.#tombstones.get(id) ?? [])].sort()
-      const existed = this.#tombstonesBefore.has(id)
+    for (const id of this.#tombstonesTouched ?? []) {
+      const dagNames = [...(this.#tombstones?.get(id) ?? [])].sort()
+      const existed = this.#tombstonesBefore?.has(id) === true
       if (dagNames.length > 0 || existed) changes.push({ id, dagNames, existed })
     }
     return changes

@@ -20,7 +20,8 @@ export interface Gap {
 export class GapDraft {
   readonly closed: Gap[] = []
   readonly #store: GapStore
-  readonly #opened = new Map<BlockId, Gap[]>()
+  /** By what is missing; most commits open none. */
+  #opened: Map<BlockId, Gap[]> | undefined
   readonly #storeHasGaps: boolean
 
   constructor(store: GapStore, storeHasGaps: boolean) {
@@ -28,14 +29,20 @@ export class GapDraft {
     this.#storeHasGaps = storeHasGaps
   }
 
+  /** Whether no node can close one. */
+  get isEmpty(): boolean {
+    return !this.#storeHasGaps && this.#opened === undefined
+  }
+
   /** The gaps that it opens, and does not close again. */
   opened(): Gap[] {
-    return this.#opened.size === 0 ? [] : [...this.#opened.values()].flat()
+    return this.#opened === undefined ? [] : [...this.#opened.values()].flat()
   }
 
   open(gap: Gap, rows: ChangeSet): void {
     const { missing, linkedBy } = gap
     this.#store.open(missing, linkedBy, gap, rows)
+    this.#opened ??= new Map()
     const opened = this.#opened.get(missing) ?? []
     opened.push(gap)
     this.#opened.set(missing, opened)
@@ -43,9 +50,8 @@ export class GapDraft {
 
   /** Closes the gaps that lead to a node which is applied now, and gives them. */
   async close(id: BlockId, rows: ChangeSet): Promise<Gap[]> {
-    if (!this.#storeHasGaps && this.#opened.size === 0) return []
-    const inDraft = this.#opened.get(id) ?? []
-    this.#opened.delete(id)
+    const inDraft = this.#opened?.get(id) ?? []
+    this.#opened?.delete(id)
     const linkers = this.#storeHasGaps ? await this.#store.linkers(id) : []
     const inStore = linkers.map(({ id: linkedBy, ...gap }) => ({ missing: id, linkedBy, ...gap }))
     this.closed.push(...inStore)
@@ -60,9 +66,9 @@ export class GapDraft {
     this.closed.push(gap)
   }
 
-  /** Follows the commit, once it is durable. */
-  async adopt(): Promise<void> {
+  /** Follows the commit, once it is durable; undefined where there is nothing to follow. */
+  adopt(): Promise<void> | undefined {
     const opened = this.opened()
-    if (opened.length > 0 || this.closed.length > 0) await this.#store.adopt(opened, this.closed)
+    return opened.length > 0 || this.closed.length > 0 ? this.#store.adopt(opened, this.closed) : undefined
   }
 }

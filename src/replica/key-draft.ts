@@ -7,6 +7,7 @@
 import { elementHash } from '../codec/element-hash.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { KeyVersions } from '../crdt/or-set.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from '../storage/commit.ts'
 import type { SetStore } from '../storage/set-store.ts'
 import type { BlockValues } from './block-values.ts'
@@ -21,6 +22,8 @@ export interface KeyChange {
   previous: Uint8Array | undefined
   /** The node of the commit that touched the key last. */
   id: BlockId
+  /** The sequence number of that node. */
+  sequence: number
 }
 
 const NO_VALUES: ReadonlyMap<BlockId, Uint8Array> = new Map()
@@ -31,6 +34,8 @@ export class KeyDraft {
   readonly #state: StagedState
   readonly #keys = new Map<string, KeyVersions>()
   readonly #touchedBy = new Map<string, BlockId>()
+  /** By key, what no row says. */
+  #valuesRead: Map<string, ReadonlyMap<BlockId, Uint8Array>> | undefined
 
   constructor(sets: SetStore, values: BlockValues, state: StagedState) {
     this.#sets = sets
@@ -39,13 +44,18 @@ export class KeyDraft {
   }
 
   /** Loads keys, each named once; with all their alive versions where they are about to be removed. */
-  async load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Promise<void> {
+  load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Eventual<void> {
     const unknown: string[] = []
     for (const key of keys) if (!this.#keys.has(key)) unknown.push(key)
-    if (unknown.length > 0) {
-      for (const versions of await this.#sets.load(unknown)) this.#keys.set(versions.key, versions)
-    }
-    for (const key of toRemove) {
+    const loaded = unknown.length === 0 ? [] : this.#sets.load(unknown)
+    return whenReady(loaded, (copies) => {
+      for (const versions of copies) this.#keys.set(versions.key, versions)
+      return toRemove.size === 0 ? undefined : this.#loadOthers(toRemove)
+    })
+  }
+
+  async #loadOthers(keys: Iterable<string>): Promise<void> {
+    for (const key of keys) {
       const versions = this.#keys.get(key)
       if (versions?.needsOthers) await this.#sets.loadOthers(versions)
     }
@@ -70,41 +80,72 @@ export class KeyDraft {
     return this.versions(key)
   }
 
-  /** Decides every touched key, and puts its rows, the counters and the digest into the commit. */
-  async settle(rows: ChangeSet): Promise<KeyChange[]> {
-    const changes: KeyChange[] = []
-    for (const [key, versions] of this.#keys) {
-      const id = this.#touchedBy.get(key)
-      if (id === undefined) continue
-      const missing = versions.missingValues()
-      versions.settle(missing.length === 0 ? NO_VALUES : await this.#readValues(key, missing))
-      await this.#write(versions, rows)
-      const { before, winner } = versions
-      if (before?.id !== winner?.id) {
-        changes.push({ key, value: winner?.value, previous: before?.value, id })
+  /**
+   * Decides every touched key, and puts its rows, the counters and the digest into the commit.
+   *
+   * @returns what changed, in the order of the nodes that changed it.
+   */
+  settle(rows: ChangeSet, sequenceOf: (id: BlockId) => number): Eventual<KeyChange[]> {
+    return whenReady(this.#readMissing(), () => {
+      const changes: KeyChange[] = []
+      const hashing: Array<Promise<void>> = []
+      for (const [key, versions] of this.#keys) {
+        const id = this.#touchedBy.get(key)
+        if (id === undefined) continue
+        versions.settle(this.#valuesRead?.get(key) ?? NO_VALUES)
+        this.#write(versions, rows, hashing)
+        const { before, winner } = versions
+        if (before?.id !== winner?.id) {
+          const sequence = sequenceOf(id)
+          changes.push({ key, value: winner?.value, previous: before?.value, id, sequence })
+        }
       }
-    }
-    return changes
+      changes.sort((a, b) => a.sequence - b.sequence)
+      return hashing.length === 0 ? changes : Promise.all(hashing).then(() => changes)
+    })
   }
 
-  async #write(versions: KeyVersions, rows: ChangeSet): Promise<void> {
+  /** Reads the values of versions that share the greatest priority of a key, which hardly any key has. */
+  #readMissing(): Eventual<void> {
+    const missing: Array<{ key: string; ids: BlockId[] }> = []
+    for (const [key, versions] of this.#keys) {
+      if (!this.#touchedBy.has(key)) continue
+      const ids = versions.missingValues()
+      if (ids.length > 0) missing.push({ key, ids })
+    }
+    return missing.length === 0 ? undefined : this.#readValues(missing)
+  }
+
+  async #readValues(missing: ReadonlyArray<{ key: string; ids: BlockId[] }>): Promise<void> {
+    this.#valuesRead = new Map()
+    for (const { key, ids } of missing) {
+      const values = new Map<BlockId, Uint8Array>()
+      for (const id of ids) values.set(id, await this.#values.get(id, key))
+      this.#valuesRead.set(key, values)
+    }
+  }
+
+  /**
+   * Puts the rows of a key, the counters and the digest into the commit.
+   *
+   * @param hashing - takes what the digest has to wait for, where hashing is asynchronous.
+   */
+  #write(versions: KeyVersions, rows: ChangeSet, hashing: Array<Promise<void>>): void {
     const { key, before, winner } = versions
+    const state = this.#state
     const changed = versions.changes()
     this.#sets.write(key, changed, rows)
     for (const id of changed.cameAlive) {
-      const hash = elementHash(key, id)
-      this.#state.elementCameAlive(hash instanceof Promise ? await hash : hash)
+      const done = whenReady(elementHash(key, id), (hash) => state.elementCameAlive(hash))
+      if (done !== undefined) hashing.push(done)
     }
-    for (const id of changed.ceased) this.#state.elementCeased(await elementHash(key, id))
+    for (const id of changed.ceased) {
+      const done = whenReady(elementHash(key, id), (hash) => state.elementCeased(hash))
+      if (done !== undefined) hashing.push(done)
+    }
     for (const { dagNames, existed } of changed.tombstones) {
-      this.#state.row.tombstones += (dagNames.length > 0 ? 1 : 0) - (existed ? 1 : 0)
+      state.row.tombstones += (dagNames.length > 0 ? 1 : 0) - (existed ? 1 : 0)
     }
-    this.#state.row.keys += (winner === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-  }
-
-  async #readValues(key: string, ids: readonly BlockId[]): Promise<Map<BlockId, Uint8Array>> {
-    const values = new Map<BlockId, Uint8Array>()
-    for (const id of ids) values.set(id, await this.#values.get(id, key))
-    return values
+    state.row.keys += (winner === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
   }
 }

@@ -10,13 +10,17 @@
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId, Delta, Tombstone } from '../crdt/delta.ts'
 import type { KeyVersions } from '../crdt/or-set.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from '../storage/commit.ts'
 import { type AppliedRow, encodeFeatures, type Origin, type StoredHead } from '../storage/rows.ts'
+import type { Gap } from './gap-draft.ts'
 import { type Committed, type MergeStores, StagedCommit } from './staged-commit.ts'
 import type { ReplicaState } from './state.ts'
 
 /** Features whose effects this version knows how to apply (`Delta.requires`). None has been defined yet. */
 export const KNOWN_FEATURES: ReadonlySet<number> = new Set()
+
+const NOTHING: ReadonlySet<string> = new Set()
 
 export class CommitDraft {
   readonly #stores: MergeStores
@@ -51,8 +55,8 @@ export class CommitDraft {
   }
 
   /** Loads working copies of keys, each named once; with all their alive versions where they are removed. */
-  async load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Promise<void> {
-    await this.#staged.keys.load(keys, toRemove)
+  load(keys: Iterable<string>, toRemove: ReadonlySet<string>): Eventual<void> {
+    return this.#staged.keys.load(keys, toRemove)
   }
 
   /** The working copy of a key that was loaded. */
@@ -70,9 +74,20 @@ export class CommitDraft {
    *
    * @param sequences - the numbers that they have already, where the state is derived anew.
    */
-  async apply(nodes: readonly DagNode[], sequences?: readonly number[]): Promise<void> {
-    await this.#loadFor(nodes)
-    for (const [index, node] of nodes.entries()) await this.#applyNode(node, sequences?.[index])
+  apply(nodes: readonly DagNode[], sequences?: readonly number[]): Eventual<void> {
+    const [only] = nodes
+    return whenReady(this.#loadFor(nodes), () =>
+      only !== undefined && nodes.length === 1
+        ? this.#applyNode(only, sequences?.[0])
+        : this.#applyEach(nodes, sequences)
+    )
+  }
+
+  async #applyEach(nodes: readonly DagNode[], sequences?: readonly number[]): Promise<void> {
+    for (const [index, node] of nodes.entries()) {
+      const applying = this.#applyNode(node, sequences?.[index])
+      if (applying !== undefined) await applying
+    }
   }
 
   /** Runs the effects of a node that was applied earlier and deferred, now that its features are known. */
@@ -86,32 +101,43 @@ export class CommitDraft {
   /** Makes the draft durable. On failure nothing has changed and every node may be applied anew. */
   async commit(): Promise<Committed> {
     const { log } = this.#stores
-    const applied = this.#nodes.map((node) => ({ node, row: this.#applied.get(node.id) as AppliedRow }))
-    for (const { node, row } of applied) log.write(node, row, this.rows)
+    for (const node of this.#nodes) log.write(node, this.#rowOf(node), this.rows)
     if (log.hasBlockstore) await log.putBlocks(this.#nodes)
-    const committed = await this.#staged.commit(
-      (id) => this.#applied.get(id)?.sequence,
-      () => {
-        for (const { node, row } of applied) log.adopt(node.id, row)
+    return await this.#staged.commit({
+      origin: this.#origin,
+      nodes: this.#nodes,
+      sequenceOf: (id) => this.#applied.get(id)?.sequence,
+      adopt: () => {
+        for (const node of this.#nodes) log.adopt(node.id, this.#rowOf(node))
       }
-    )
-    return { origin: this.#origin, nodes: this.#nodes, ...committed }
+    })
   }
 
-  async #loadFor(nodes: readonly DagNode[]): Promise<void> {
+  #rowOf({ id }: DagNode): AppliedRow {
+    return this.#applied.get(id) as AppliedRow
+  }
+
+  #loadFor(nodes: readonly DagNode[]): Eventual<void> {
     const keys = new Set<string>()
-    const removed = new Set<string>()
+    let removed: Set<string> | undefined
     for (const { delta } of nodes) {
       for (const { key } of delta.elements) keys.add(key)
       for (const { key } of delta.tombstones) {
         keys.add(key)
+        removed ??= new Set()
         removed.add(key)
       }
     }
-    await this.load(keys, removed)
+    const loading = this.load(keys, removed ?? NOTHING)
     // Most stores remember no tombstone at all, and then there is nothing to look up.
+    if (this.#live.committed.tombstones === 0 && removed === undefined) return loading
+    return this.#loadRemovals(nodes, loading)
+  }
+
+  async #loadRemovals(nodes: readonly DagNode[], loading: Eventual<void>): Promise<void> {
+    await loading
     if (this.#live.committed.tombstones > 0) await this.#loadTombstones(nodes)
-    if (removed.size > 0) await this.#loadTargets(nodes)
+    await this.#loadTargets(nodes)
   }
 
   async #loadTombstones(nodes: readonly DagNode[]): Promise<void> {
@@ -139,33 +165,61 @@ export class CommitDraft {
     }
   }
 
-  async #applyNode(node: DagNode, known: number | undefined): Promise<void> {
+  #applyNode(node: DagNode, known: number | undefined): Eventual<void> {
     const { id, delta, links } = node
     const { priority, dagName } = delta
     const sequence = this.#staged.state.nextSequence(known)
     const ran = delta.requires.every((feature) => this.#knownFeatures.has(feature))
     this.#nodes.push(node)
     this.#applied.set(id, { sequence, priority, dagName, origin: this.#origin, ran })
-    if (ran) await this.#runEffects(node)
-    else {
-      this.rows.put(this.#stores.layout.deferredNode(id), encodeFeatures(delta.requires))
-      this.#staged.state.row.deferred += 1
+    const running = ran ? this.#runEffects(node) : this.#defer(node)
+    const doubtful = links.filter((link) => !this.#isApplied(link))
+    // Most nodes only put, and nobody misses them or what they link to.
+    if (running !== undefined || doubtful.length > 0 || !this.#staged.gaps.isEmpty) {
+      return this.#applyReading(node, running, doubtful, sequence)
     }
+    this.#staged.heads.advance({ id, priority, dagName }, links, false)
+    return undefined
+  }
+
+  async #applyReading(
+    { id, delta, links }: DagNode,
+    running: Promise<void> | undefined,
+    doubtful: readonly BlockId[],
+    sequence: number
+  ): Promise<void> {
+    const { priority, dagName } = delta
+    await running
     const closed = await this.#staged.gaps.close(id, this.rows)
     // A node of its own DAG may have linked to it before it came, and then it is no tip.
     const linkedBySameDag = closed.some((gap) => gap.dagName === dagName)
     this.#staged.heads.advance({ id, priority, dagName }, links, linkedBySameDag)
-    const doubtful = links.filter((link) => !this.#isApplied(link))
-    if (doubtful.length > 0) await this.#openGaps(node, doubtful, sequence)
+    if (doubtful.length > 0) await this.#openGaps({ linkedBy: id, dagName, sequence }, doubtful)
   }
 
-  async #runEffects({ id, delta }: DagNode): Promise<void> {
-    const { priority, dagName } = delta
-    for (const tombstone of delta.tombstones) {
-      await this.#remove(this.#staged.keys.touch(tombstone.key, id), tombstone, dagName)
+  /** Its features are not known here, so that its effects have to wait. */
+  #defer({ id, delta }: DagNode): undefined {
+    this.rows.put(this.#stores.layout.deferredNode(id), encodeFeatures(delta.requires))
+    this.#staged.state.row.deferred += 1
+  }
+
+  #runEffects(node: DagNode): Promise<void> | undefined {
+    if (node.delta.tombstones.length > 0) return this.#removeAndAdd(node)
+    this.#add(node)
+    return undefined
+  }
+
+  async #removeAndAdd(node: DagNode): Promise<void> {
+    const { tombstones, dagName } = node.delta
+    for (const tombstone of tombstones) {
+      await this.#remove(this.#staged.keys.touch(tombstone.key, node.id), tombstone, dagName)
     }
+    this.#add(node)
+  }
+
+  #add({ id, delta }: DagNode): void {
     for (const { key, value } of delta.elements) {
-      this.#staged.keys.touch(key, id).add(id, priority, value, dagName)
+      this.#staged.keys.touch(key, id).add(id, delta.priority, value, delta.dagName)
     }
   }
 
@@ -193,12 +247,11 @@ export class CommitDraft {
     return (await this.#staged.values.find(id, key)) !== undefined
   }
 
-  async #openGaps(node: DagNode, links: readonly BlockId[], sequence: number): Promise<void> {
-    const { dagName } = node.delta
+  async #openGaps(gap: Omit<Gap, 'missing'>, links: readonly BlockId[]): Promise<void> {
     const rows = await this.#stores.log.appliedMany(links)
     for (const [index, missing] of links.entries()) {
       if (rows[index] !== undefined) continue
-      this.#staged.gaps.open({ missing, linkedBy: node.id, dagName, sequence }, this.rows)
+      this.#staged.gaps.open({ missing, ...gap }, this.rows)
     }
   }
 

@@ -9,16 +9,10 @@
  */
 import { BLOCK_ID_LENGTH, blockIdOf } from '../codec/block-id.ts'
 import { deltaOverhead, elementSize, tombstoneSize } from '../codec/delta.ts'
-import {
-  type BlockId,
-  composeIntents,
-  type Delta,
-  type Element,
-  type KeyIntent,
-  type Tombstone
-} from '../crdt/delta.ts'
+import { composeIntents, type Delta, type Element, type KeyIntent, type Tombstone } from '../crdt/delta.ts'
 import { nextPriority, PRIORITY_MAX } from '../crdt/merkle-clock.ts'
 import { InvalidDeltaError } from '../errors.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { CommitDraft } from './merge.ts'
 import type { ReplicaState } from './state.ts'
 import type { WriteUnit } from './write-queue.ts'
@@ -58,12 +52,16 @@ export class Publisher {
   }
 
   /** @param share - whether units may share a delta. */
-  async publish(units: readonly WriteUnit[], share: boolean): Promise<void> {
+  publish(units: readonly WriteUnit[], share: boolean): Eventual<void> {
     const composed = units.map(({ operations }) => composeIntents(operations))
-    await this.#load(composed)
     const [only] = composed
-    // Most puts are awaited one by one, and then there is nothing to fit together.
-    if (only !== undefined && composed.length === 1) return await this.#seal(only)
+    return whenReady(this.#load(composed), () =>
+      // Most puts are awaited one by one, and then there is nothing to fit together.
+      only !== undefined && composed.length === 1 ? this.#seal(only) : this.#publishMany(composed, share)
+    )
+  }
+
+  async #publishMany(composed: ReadonlyArray<Map<string, KeyIntent>>, share: boolean): Promise<void> {
     let shared = new Map<string, KeyIntent>()
     let size = 0
     for (const intents of composed) {
@@ -89,7 +87,7 @@ export class Publisher {
    *
    * @throws InvalidDeltaError if it does not fit.
    */
-  async publishDelta({ elements, tombstones }: Pick<Delta, 'elements' | 'tombstones'>): Promise<BlockId> {
+  async publishDelta({ elements, tombstones }: Pick<Delta, 'elements' | 'tombstones'>): Promise<void> {
     let size = 0
     for (const { key, value } of elements) size += elementSize(key, value.length)
     for (const { key } of tombstones) size += tombstoneSize(key, BLOCK_ID_LENGTH)
@@ -98,10 +96,10 @@ export class Publisher {
         `it has ${size} bytes and the limit is ${this.#bytesMax} (option deltaBytesMax); divide it, or use a batch`
       )
     }
-    return await this.#append({ ...this.#emptyDelta(), elements, tombstones })
+    await this.#append({ ...this.#emptyDelta(), elements, tombstones })
   }
 
-  async #load(composed: ReadonlyArray<Map<string, KeyIntent>>): Promise<void> {
+  #load(composed: ReadonlyArray<Map<string, KeyIntent>>): Eventual<void> {
     const keys = new Set<string>()
     const removed = new Set<string>()
     for (const intents of composed) {
@@ -110,7 +108,7 @@ export class Publisher {
         if (clear || this.#clockEnded) removed.add(key)
       }
     }
-    await this.#draft.load(keys, removed)
+    return this.#draft.load(keys, removed)
   }
 
   /** At the end of the clock a new element cannot outrank what is there, so its delta has to remove that too. */
@@ -135,12 +133,19 @@ export class Publisher {
   }
 
   /** Makes nodes of intents: one, unless they are too large for one. */
-  async #seal(intents: ReadonlyMap<string, KeyIntent>): Promise<void> {
+  #seal(intents: ReadonlyMap<string, KeyIntent>): Eventual<void> {
+    const deltas = this.#deltas(intents)
+    const [only] = deltas
+    return only !== undefined && deltas.length === 1 ? this.#append(only) : this.#appendEach(deltas)
+  }
+
+  #deltas(intents: ReadonlyMap<string, KeyIntent>): Delta[] {
+    const deltas: Delta[] = []
     let delta = this.#emptyDelta()
     let size = 0
     for (const item of this.#items(intents)) {
       if (size > 0 && size + item.size > this.#bytesMax) {
-        await this.#append(delta)
+        deltas.push(delta)
         delta = this.#emptyDelta()
         size = 0
       }
@@ -148,21 +153,26 @@ export class Publisher {
       else delta.tombstones.push(item.tombstone)
       size += item.size
     }
-    if (size > 0) await this.#append(delta)
+    if (size > 0) deltas.push(delta)
+    return deltas
   }
 
   #emptyDelta(): Delta {
     return { elements: [], tombstones: [], priority: 0n, dagName: this.#dagName, requires: [] }
   }
 
-  async #append(delta: Delta): Promise<BlockId> {
+  async #appendEach(deltas: readonly Delta[]): Promise<void> {
+    for (const delta of deltas) await this.#append(delta)
+  }
+
+  #append(delta: Delta): Eventual<void> {
     delta.priority = nextPriority(this.#state.clock)
     const heads = this.#draft.heads(this.#dagName).slice(0, this.#limits.linksMax)
     const links = heads.map(({ id }) => id)
     const bytes = this.#draft.encode(delta, links)
-    const id = await blockIdOf(bytes)
-    this.#state.observe(delta.priority)
-    await this.#draft.apply([{ id, bytes, links, foreignLinks: 0, delta }])
-    return id
+    return whenReady(blockIdOf(bytes), (id) => {
+      this.#state.observe(delta.priority)
+      return this.#draft.apply([{ id, bytes, links, foreignLinks: 0, delta }])
+    })
   }
 }

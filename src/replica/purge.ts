@@ -272,13 +272,14 @@ class PurgeDraft {
   }
 
   async commit(): Promise<Committed> {
-    const committed = await this.#staged.commit(
-      () => undefined,
-      () => {
+    return await this.#staged.commit({
+      origin: 'local',
+      nodes: [],
+      sequenceOf: () => undefined,
+      adopt: () => {
         if (this.#dropped) this.#init.stores.log.forget()
       }
-    )
-    return { origin: 'local', nodes: [], ...committed }
+    })
   }
 
   /** Who links over a gap is gone, and the gap with it. */

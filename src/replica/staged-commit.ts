@@ -6,6 +6,7 @@
  */
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import { ChangeSet, type Committer } from '../storage/commit.ts'
 import type { GapStore } from '../storage/gap-store.ts'
 import type { HeadsStore, StagedHeads } from '../storage/heads-store.ts'
@@ -26,7 +27,7 @@ export interface Committed {
   sequence: number
   nodes: DagNode[]
   /** In the order of the nodes that made them, with that node's sequence number. */
-  changes: Array<KeyChange & { sequence: number }>
+  changes: KeyChange[]
   headsAdded: StoredHead[]
   headsRemoved: StoredHead[]
   gapsOpened: Gap[]
@@ -42,6 +43,14 @@ export interface MergeStores {
   heads: HeadsStore
   gaps: GapStore
   committer: Committer
+}
+
+/** What a draft adds to its staged commit in the end. */
+export interface CommitInit extends Pick<Committed, 'origin' | 'nodes'> {
+  /** The number of a node of this commit; undefined for any other. */
+  sequenceOf(id: BlockId): number | undefined
+  /** Takes over what the draft itself has in memory, once it is durable. */
+  adopt(): void
 }
 
 export class StagedCommit {
@@ -64,36 +73,34 @@ export class StagedCommit {
     this.gaps = new GapDraft(stores.gaps, live.committed.gaps > 0)
   }
 
-  /**
-   * Makes it durable. On failure nothing has changed.
-   *
-   * @param sequenceOf - the number of a node of this commit; undefined for any other.
-   * @param adopt - takes over what the draft itself has in memory, once it is durable.
-   */
-  async commit(
-    sequenceOf: (id: BlockId) => number | undefined,
-    adopt: () => void
-  ): Promise<Omit<Committed, 'origin' | 'nodes'>> {
-    const { heads, layout, committer } = this.#stores
-    const changes = await this.keys.settle(this.rows)
-    this.state.row.gaps += this.gaps.opened().length - this.gaps.closed.length
-    const headsRemoved = heads.find(this.heads.removed.values())
-    const headsInState = heads.write(this.heads, this.rows)
-    this.rows.put(layout.state, this.state.encode(headsInState))
-    await committer.commit(this.rows)
+  /** Makes it durable. On failure nothing has changed. */
+  async commit(init: CommitInit): Promise<Committed> {
+    const preparing = this.#prepare(init)
+    const committed = preparing instanceof Promise ? await preparing : preparing
+    await this.#stores.committer.commit(this.rows)
     this.#live.adopt(this.state)
-    heads.adopt(this.heads)
-    adopt()
-    await this.gaps.adopt()
+    this.#stores.heads.adopt(this.heads)
+    init.adopt()
+    const adopting = this.gaps.adopt()
+    if (adopting !== undefined) await adopting
+    return committed
+  }
+
+  /** Decides what becomes of the keys, and puts their rows, the heads and the state into the commit. */
+  #prepare({ origin, nodes, sequenceOf }: CommitInit): Eventual<Committed> {
     const { sequence } = this.state.row
-    const numbered = changes.map((change) => ({ ...change, sequence: sequenceOf(change.id) ?? sequence }))
-    return {
-      sequence,
-      changes: numbered.length > 1 ? numbered.sort((a, b) => a.sequence - b.sequence) : numbered,
-      headsAdded: [...this.heads.added.values()],
-      headsRemoved,
-      gapsOpened: this.gaps.opened(),
-      gapsClosed: this.gaps.closed
-    }
+    return whenReady(
+      this.keys.settle(this.rows, (id) => sequenceOf(id) ?? sequence),
+      (changes) => {
+        const { heads, layout } = this.#stores
+        const [gapsOpened, gapsClosed] = [this.gaps.opened(), this.gaps.closed]
+        this.state.row.gaps += gapsOpened.length - gapsClosed.length
+        const headsAdded = [...this.heads.added.values()]
+        const headsRemoved = heads.find(this.heads.removed.values())
+        const headsInState = heads.write(this.heads, this.rows)
+        this.rows.put(layout.state, this.state.encode(headsInState))
+        return { origin, sequence, nodes, changes, headsAdded, headsRemoved, gapsOpened, gapsClosed }
+      }
+    )
   }
 }

@@ -49,25 +49,30 @@ export class WriteQueue {
    *
    * @throws WriteQueueFullError if too much waits already.
    */
-  async enqueue(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted()
+  enqueue(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
     const bytes = unit.operations.reduce((sum, operation) => sum + operationBytes(operation), 0)
     if (this.#waiting.size > 0 && this.#bytes + bytes > this.#bytesMax)
-      throw new WriteQueueFullError(this.#bytesMax)
+      return Promise.reject(new WriteQueueFullError(this.#bytesMax))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiting: Waiting = { ...unit, bytes, resolve, reject }
+    const { operations, dagName } = unit
+    const waiting: Waiting = { operations, dagName, bytes, resolve, reject }
     this.#waiting.add(waiting)
     this.#bytes += bytes
+    this.#wake()
+    return signal === undefined ? promise : this.#unlessAborted(promise, waiting, signal)
+  }
+
+  async #unlessAborted(promise: Promise<void>, waiting: Waiting, signal: AbortSignal): Promise<void> {
     const onAbort = (): void => {
       this.#remove(waiting)
-      reject(signal?.reason)
+      waiting.reject(signal.reason)
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
-    this.#wake()
+    signal.addEventListener('abort', onAbort, { once: true })
     try {
       await promise
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 

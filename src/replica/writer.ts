@@ -9,6 +9,7 @@
  * written any more.
  */
 import { backoffMs } from '../backoff.ts'
+import type { DagNode } from '../codec/node.ts'
 import type { BlockId, Delta } from '../crdt/delta.ts'
 import {
   ClosedError,
@@ -18,6 +19,7 @@ import {
   InvalidDeltaError,
   StoreFailedError
 } from '../errors.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import type { ReplicaCounters } from './counters.ts'
@@ -114,9 +116,10 @@ export class Writer {
       if (ignored.has(dagName)) throw new DagIgnoredError(dagName)
       try {
         const draft = new CommitDraft(stores, state, 'local')
-        const id = await new Publisher(draft, state, limits, dagName).publishDelta(delta)
-        await this.#committedLocally(await draft.commit())
-        return id
+        await new Publisher(draft, state, limits, dagName).publishDelta(delta)
+        const committed = await draft.commit()
+        await this.#committedLocally(committed)
+        return (committed.nodes[0] as DagNode).id
       } catch (error) {
         if (error instanceof InvalidDeltaError) throw error
         throw this.#failedLocally(error)
@@ -140,7 +143,8 @@ export class Writer {
   async #run(): Promise<void> {
     const { queue, ingest, wanted } = this.#init
     while (this.#goesOn) {
-      await this.#tasks.shift()?.run()
+      const task = this.#tasks.shift()
+      if (task !== undefined) await task.run()
       if (!this.#goesOn) break
       if (!queue.isEmpty) await this.#commitLocal()
       if (!this.#goesOn) break
@@ -197,11 +201,13 @@ export class Writer {
   }
 
   /** @returns undefined if there was nothing to write. */
-  async #publish(units: readonly WriteUnit[]): Promise<Committed | undefined> {
+  #publish(units: readonly WriteUnit[]): Eventual<Committed | undefined> {
     const { stores, state, limits, coalesce } = this.#init
     const draft = new CommitDraft(stores, state, 'local')
-    await new Publisher(draft, state, limits, units[0]?.dagName ?? '').publish(units, coalesce)
-    return draft.nodeCount === 0 ? undefined : await draft.commit()
+    const publisher = new Publisher(draft, state, limits, units[0]?.dagName ?? '')
+    return whenReady(publisher.publish(units, coalesce), () =>
+      draft.nodeCount === 0 ? undefined : draft.commit()
+    )
   }
 
   async #commitRemote(): Promise<void> {

@@ -51,8 +51,11 @@ export class HeadsStore {
 
   /** All heads, or those of one DAG, greatest priority first. */
   list(dagName?: string): StoredHead[] {
-    if (dagName !== undefined) return [...(this.#dags.get(dagName)?.values() ?? [])].sort(byPriority)
-    return [...this.#dags.values()].flatMap((heads) => [...heads.values()]).sort(byPriority)
+    const ofDag = dagName === undefined ? undefined : this.#dags.get(dagName)
+    const dags = dagName === undefined ? this.#dags.values() : ofDag === undefined ? [] : [ofDag]
+    const heads: StoredHead[] = []
+    for (const dag of dags) for (const head of dag.values()) heads.push(head)
+    return heads.sort(byPriority)
   }
 
   has(dagName: string, id: BlockId): boolean {
@@ -81,8 +84,10 @@ export class HeadsStore {
   write(staged: StagedHeads, changes: ChangeSet): StoredHead[] | undefined {
     const hadRows = this.#count > IN_STATE_MAX
     const count = this.#count + staged.added.size - staged.removed.size
-    const gone = count > IN_STATE_MAX ? staged.removed.values() : this.list()
-    if (hadRows) for (const { id, dagName } of gone) changes.delete(this.#layout.head(dagName, id))
+    if (hadRows) {
+      const gone = count > IN_STATE_MAX ? staged.removed.values() : this.list()
+      for (const { id, dagName } of gone) changes.delete(this.#layout.head(dagName, id))
+    }
     if (count <= IN_STATE_MAX) return staged.list()
     for (const { id, priority, dagName } of hadRows ? staged.added.values() : staged.list()) {
       changes.put(this.#layout.head(dagName, id), encodePriority(priority))
@@ -137,10 +142,12 @@ export class StagedHeads {
   /** All heads, or those of one DAG, as they are with the staged changes. */
   list(dagName?: string): StoredHead[] {
     const before = this.#base.list(dagName)
-    const kept = this.removed.size === 0 ? before : before.filter(({ id }) => !this.removed.has(id))
-    if (this.added.size === 0) return kept
-    const added = [...this.added.values()].filter((head) => dagName === undefined || head.dagName === dagName)
-    return [...kept, ...added].sort(byPriority)
+    const heads = this.removed.size === 0 ? before : before.filter(({ id }) => !this.removed.has(id))
+    if (this.added.size === 0) return heads
+    for (const head of this.added.values()) {
+      if (dagName === undefined || head.dagName === dagName) heads.push(head)
+    }
+    return heads.sort(byPriority)
   }
 
   #has(dagName: string, id: BlockId): boolean {

@@ -6,6 +6,7 @@
  */
 import { type Datastore, Key } from 'interface-datastore'
 import { DatastoreLockedError, DatastoreOpenError, InvalidOptionError } from '../errors.ts'
+import type { Eventual } from '../eventual.ts'
 
 export interface Row {
   row: string
@@ -16,12 +17,12 @@ export interface RowStore {
   /** Whether `write` is all or nothing by itself. */
   readonly atomic: boolean
   get(row: string): Promise<Uint8Array | undefined>
-  /** In the order of the rows asked for. */
-  getMany(rows: readonly string[]): Promise<Array<Uint8Array | undefined>>
+  /** In the order of the rows asked for; at once where the datastore can and they are few. */
+  getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>>
   /** Every row whose key starts with the prefix, in no order that may be relied on. */
   scan(prefix: string): AsyncGenerator<Row>
   scanKeys(prefix: string): AsyncGenerator<string>
-  /** Writes, or deletes where the value is `null`. */
+  /** Writes, or deletes where the value is `null`. Values are copied where the datastore may keep them. */
   write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void>
   /**
    * Runs writes between which rows are half done: reads wait until it ends, and fail if it does. Without this
@@ -165,14 +166,14 @@ class DatastoreRows implements RowStore {
       // A single row needs no batch, and stores without an atomic one make a single put atomic.
       for (const [row, value] of rows) {
         if (value === null) await this.#datastore.delete(new Key(row, false))
-        else await this.#datastore.put(new Key(row, false), value)
+        else await this.#datastore.put(new Key(row, false), ownBytes(value))
       }
       return
     }
     const batch = this.#datastore.batch()
     for (const [row, value] of rows) {
       if (value === null) batch.delete(new Key(row, false))
-      else batch.put(new Key(row, false), value)
+      else batch.put(new Key(row, false), ownBytes(value))
     }
     await batch.commit()
   }
@@ -191,7 +192,10 @@ class DatastoreRows implements RowStore {
   }
 }
 
-/** Some datastores hand out the very bytes they keep, which a caller must not be able to change. */
+/**
+ * Some datastores keep the very bytes they are given, and hand them out, which a caller must not be able to change.
+ * And some clone the whole buffer that they lie in, such as IndexedDB.
+ */
 function ownBytes(value: Uint8Array): Uint8Array {
   return new Uint8Array(value)
 }
@@ -205,26 +209,27 @@ const SYNC_READS_MAX = 8
 class LevelRows implements RowStore {
   readonly atomic: boolean
   readonly #level: Level
-  readonly #fsync: boolean
-  readonly #readsSync: boolean
+  readonly #writeOptions: object
+  /** Whether it is LevelDB itself: it reads without the thread pool, and has copied what it writes when asked to. */
+  readonly #isNative: boolean
 
   constructor(level: Level, atomic: boolean, fsync: boolean) {
     this.#level = level
     this.atomic = atomic
-    this.#fsync = fsync
-    this.#readsSync = level.supports?.getSync === true && typeof level.getSync === 'function'
+    this.#writeOptions = { ...ENCODINGS, sync: fsync }
+    this.#isNative = level.supports?.getSync === true && typeof level.getSync === 'function'
   }
 
   async get(row: string): Promise<Uint8Array | undefined> {
     return await this.#level.get(row, ENCODINGS)
   }
 
-  async getMany(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
-    if (this.#readsSync && rows.length <= SYNC_READS_MAX) {
+  getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>> {
+    if (this.#isNative && rows.length <= SYNC_READS_MAX) {
       // An awaited put spends more on one asynchronous read than on everything else but its write.
       return rows.map((row) => this.#level.getSync?.(row, ENCODINGS))
     }
-    return await this.#level.getMany([...rows], ENCODINGS)
+    return this.#level.getMany([...rows], ENCODINGS)
   }
 
   scan(prefix: string): AsyncGenerator<Row> {
@@ -236,12 +241,13 @@ class LevelRows implements RowStore {
     return drain(this.#level.keys({ ...ENCODINGS, ...rangeOf(prefix) }), (row) => row)
   }
 
-  async write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+  write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
     const operations: LevelOperation[] = []
     for (const [key, value] of rows) {
-      operations.push(value === null ? { type: 'del', key } : { type: 'put', key, value })
+      if (value === null) operations.push({ type: 'del', key })
+      else operations.push({ type: 'put', key, value: this.#isNative ? value : ownBytes(value) })
     }
-    await this.#level.batch(operations, { ...ENCODINGS, sync: this.#fsync })
+    return this.#level.batch(operations, this.#writeOptions)
   }
 
   /** A batch of Level is atomic, so that no row is ever half done. */

@@ -1,11 +1,12 @@
 /**
  * How the values of rows are written: varints, digests and raw bytes, in a fixed order.
  *
- * Invariant: a row that does not decode raises `CorruptRowError` naming it, and never reads as something else.
+ * Invariants: a row that does not decode raises `CorruptRowError` naming it, and never reads as something else; what
+ * is encoded is a view of a shared chunk (`WireWriter`), of which a datastore that keeps it is given a copy.
  */
-import { BinaryWriter } from '@bufbuild/protobuf/wire'
-import { blockIdFromDigest, DIGEST_LENGTH, digestFromBlockId } from '../codec/block-id.ts'
+import { blockIdFromDigest, DIGEST_LENGTH } from '../codec/block-id.ts'
 import { WireReader } from '../codec/wire-reader.ts'
+import { WireWriter } from '../codec/wire-writer.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { Version } from '../crdt/winner.ts'
 import { CorruptRowError } from '../errors.ts'
@@ -85,8 +86,7 @@ export interface MetaRow {
   topic: string | undefined
 }
 
-/** One writer for all rows: it keeps its buffer, which a new one would have to grow anew for every row. */
-const shared = new BinaryWriter()
+const shared = new WireWriter()
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -101,8 +101,7 @@ const HEADS_ELSEWHERE = 0
 
 export function encodeCurrent({ winner, otherCount }: CurrentRow): Uint8Array {
   return encode((writer) => {
-    writer.uint64(winner.priority).uint32(otherCount)
-    writer.raw(digestFromBlockId(winner.id)).raw(winner.value)
+    writer.uint64(winner.priority).number(otherCount).digest(winner.id).raw(winner.value)
   })
 }
 
@@ -149,7 +148,7 @@ export function decodeDagNames(row: string, bytes: Uint8Array): string[] {
 
 export function encodeApplied({ sequence, priority, dagName, origin }: AppliedRow): Uint8Array {
   return encode((writer) => {
-    writer.uint64(sequence).uint64(priority).uint32(ORIGINS.indexOf(origin)).raw(encoder.encode(dagName))
+    writer.number(sequence).uint64(priority).number(ORIGINS.indexOf(origin)).text(dagName)
   })
 }
 
@@ -169,11 +168,10 @@ function readOrigin(reader: WireReader): Origin {
 }
 
 export function encodeLog({ id, bytes }: LogRow): Uint8Array {
-  const row = new Uint8Array(1 + DIGEST_LENGTH + (bytes?.length ?? 0))
-  row[0] = bytes === undefined ? BLOCK_ELSEWHERE : BLOCK_INLINE
-  row.set(digestFromBlockId(id), 1)
-  if (bytes !== undefined) row.set(bytes, 1 + DIGEST_LENGTH)
-  return row
+  return encode((writer) => {
+    writer.number(bytes === undefined ? BLOCK_ELSEWHERE : BLOCK_INLINE).digest(id)
+    if (bytes !== undefined) writer.raw(bytes)
+  })
 }
 
 export function decodeLog(row: string, bytes: Uint8Array): LogRow {
@@ -193,7 +191,7 @@ export function decodePending(row: string, bytes: Uint8Array): PendingRow {
 }
 
 export function encodeGap({ sequence, dagName }: GapRow): Uint8Array {
-  return encode((writer) => writer.uint64(sequence).raw(encoder.encode(dagName)))
+  return encode((writer) => writer.number(sequence).text(dagName))
 }
 
 export function decodeGap(row: string, bytes: Uint8Array): GapRow {
@@ -205,7 +203,7 @@ export function decodeGap(row: string, bytes: Uint8Array): GapRow {
 
 export function encodeFeatures(features: readonly number[]): Uint8Array {
   return encode((writer) => {
-    for (const feature of features) writer.uint32(feature)
+    for (const feature of features) writer.number(feature)
   })
 }
 
@@ -227,11 +225,11 @@ export function decodeIgnored(row: string, bytes: Uint8Array): IgnoredRow {
 
 export function encodeState(state: StateRow): Uint8Array {
   return encode((writer) => {
-    writer.uint64(state.clock).uint64(state.sequence).raw(state.digest)
-    for (const counter of COUNTERS) writer.uint64(state[counter])
-    writer.uint32(state.heads === undefined ? HEADS_ELSEWHERE : state.heads.length + 1)
+    writer.uint64(state.clock).number(state.sequence).raw(state.digest)
+    for (const counter of COUNTERS) writer.number(state[counter])
+    writer.number(state.heads === undefined ? HEADS_ELSEWHERE : state.heads.length + 1)
     for (const { id, priority, dagName } of state.heads ?? []) {
-      writer.raw(digestFromBlockId(id)).uint64(priority).string(dagName)
+      writer.digest(id).uint64(priority).string(dagName)
     }
   })
 }
@@ -280,14 +278,13 @@ export function decodeMeta(row: string, bytes: Uint8Array): MetaRow {
   })
 }
 
-function encode(write: (writer: BinaryWriter) => void): Uint8Array {
+function encode(write: (writer: WireWriter) => void): Uint8Array {
   try {
     write(shared)
     return shared.finish()
-  } catch (error) {
-    // Whatever was written of it must not stand in the next row.
-    shared.finish()
-    throw error
+  } finally {
+    // If it failed, what was written of it must not stand in the next row.
+    shared.discard()
   }
 }
 

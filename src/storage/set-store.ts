@@ -8,6 +8,7 @@
 import type { BlockId } from '../crdt/delta.ts'
 import { type KeyRowChanges, KeyVersions } from '../crdt/or-set.ts'
 import type { Version } from '../crdt/winner.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
@@ -71,15 +72,19 @@ export class SetStore {
     }
   }
 
-  /** Working copies of keys, without their other versions and tombstones, which most commits never ask for. */
-  async load(keys: readonly string[]): Promise<KeyVersions[]> {
+  /**
+   * Working copies of keys, without their other versions and tombstones, which most commits never ask for; at once
+   * where their rows are read at once.
+   */
+  load(keys: readonly string[]): Eventual<KeyVersions[]> {
     const rows = keys.map((key) => this.#layout.current(key))
-    const values = await this.#rows.getMany(rows)
-    return keys.map((key, index) => {
-      const value = values[index]
-      const current = value === undefined ? undefined : decodeCurrent(rows[index] as string, value)
-      return new KeyVersions(key, current?.winner, current?.otherCount ?? 0)
-    })
+    return whenReady(this.#rows.getMany(rows), (values) =>
+      keys.map((key, index) => {
+        const value = values[index]
+        const current = value === undefined ? undefined : decodeCurrent(rows[index] as string, value)
+        return new KeyVersions(key, current?.winner, current?.otherCount ?? 0)
+      })
+    )
   }
 
   /** Completes a working copy with the alive versions beside the winner. */

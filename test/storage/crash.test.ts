@@ -1,7 +1,7 @@
 // Power lost at any write: whatever the disk holds then, the store opens, every acknowledged write is there, the one
 // that was under way is whole or absent, heads are true tips, and nothing has to be repaired by hand.
 import { Key } from 'interface-datastore'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { CrdtDatastore } from '../../src/index.ts'
 import { FaultyDatastore, type Rows } from './faulty-datastore.ts'
 import { openStore } from './open-store.ts'
@@ -148,6 +148,7 @@ test('a block that waits for its ancestor survives, and is merged when that come
   })
   const store = await openStore({ datastore, broadcaster: peer, topic: 'test' })
   peer.say(child)
+  await vi.waitUntil(async () => (await store.stats()).pending === 1)
   // A local write comes after the block in the writer's turns, so the block is durable when it resolves.
   await store.put(key('/other'), encode('1'))
   await store.put(key('/other'), encode('2'))

@@ -21,6 +21,33 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
 
 const byRow = (a: { row: string }, b: { row: string }): number => (a.row < b.row ? -1 : 1)
 
+test('a few rows of LevelDB are read before the call returns, and many are not', async () => {
+  const rows = rowStoreOver(await openLevel(), { durability: 'process' })
+  await rows.write(new Map([['/a', bytes(1)]]))
+  const few = rows.getMany(['/a', '/b'])
+  expect(few).toHaveLength(2)
+  const many = rows.getMany(Array.from({ length: 100 }, (_, index) => `/${index}`))
+  expect(many).toBeInstanceOf(Promise)
+  expect(await many).toHaveLength(100)
+})
+
+test('a datastore that keeps what it is given gets bytes of its own, and not a view of a shared chunk', async () => {
+  const chunk = bytes(1, 2, 3, 4)
+  const datastore = new MemoryDatastore()
+  const rows = rowStoreOver(datastore, { durability: 'process' })
+  await rows.write(new Map([['/alone', chunk.subarray(1, 2)]]))
+  await rows.write(
+    new Map([
+      ['/a', chunk.subarray(0, 1)],
+      ['/b', chunk.subarray(2, 4)]
+    ])
+  )
+  for (const name of ['/alone', '/a', '/b']) {
+    const kept = await datastore.get(new Key(name))
+    expect(kept.buffer.byteLength).toBe(kept.length)
+  }
+})
+
 describe.each(DATASTORES)('rows over $name', ({ open }) => {
   async function openRows(): Promise<RowStore> {
     return rowStoreOver(await open(), { durability: 'process' })
