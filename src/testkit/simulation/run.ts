@@ -5,12 +5,15 @@
  * same script runs the same way every time.
  */
 import { Key } from 'interface-datastore'
+import { Bounds } from '../checkers/bounded.ts'
 import { CheckError } from '../checkers/check-error.ts'
 import { type CheckedWorld, checkWorld } from '../checkers/check-world.ts'
 import { readTogether, TOGETHER_KEYS } from '../checkers/together.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import type { SimulatedReplica } from '../simulated-replica.ts'
 import { World } from '../world.ts'
+import { HARMS } from './generate-harm.ts'
+import { harm } from './hostile-steps.ts'
 import { versionsOf, WriteRecord } from './record.ts'
 import { printScript, type Script, type Step } from './script.ts'
 
@@ -21,6 +24,8 @@ export interface RunReport {
   operations: number
   acknowledged: number
   faults: number
+  /** Deeds of peers that are not honest. */
+  harms: number
   crashes: number
   messages: number
   bytes: number
@@ -74,6 +79,7 @@ export async function runScript(script: Script): Promise<RunReport> {
     await run.live()
     await run.heal()
     await checkWorld(run.checked())
+    await run.bounds.end()
     return await run.report()
   } catch (error) {
     throw new SimulationError(script, run.world.trace.lines(), await run.drawing(), error)
@@ -82,6 +88,7 @@ export async function runScript(script: Script): Promise<RunReport> {
 
 class Run {
   readonly world: World
+  readonly bounds: Bounds
   readonly #script: Script
   readonly #writes = new WriteRecord()
   readonly #names: string[] = []
@@ -89,11 +96,13 @@ class Run {
   /** For each replica the life with which its newest disk began. */
   readonly #firstLives = new Map<string, number>()
   #faults = 0
+  #harms = 0
   #crashes = 0
 
   constructor(script: Script) {
     this.#script = script
     this.world = new World({ seed: script.seed, link: script.link })
+    this.bounds = new Bounds(this.world, script.replicas.limits)
   }
 
   /** The steps of the script. */
@@ -101,8 +110,10 @@ class Run {
     for (const step of this.#script.steps) {
       this.world.trace.add('script', step.do, JSON.stringify(step))
       if (FAULTS.has(step.do)) this.#faults++
+      if (HARMS.has(step.do)) this.#harms++
       await this.#do(step)
       await this.world.advance(0)
+      await this.bounds.sample()
     }
     await this.world.advance(100)
   }
@@ -111,6 +122,8 @@ class Run {
   async heal(): Promise<void> {
     const { world } = this
     world.heal({ loss: 0, duplication: 0, bytesPerMs: Number.MAX_SAFE_INTEGER })
+    // They stay for a while, and lie when they are asked, but there is an end to what they make up.
+    for (const peer of world.hostiles()) peer.rest()
     for (const name of this.#names) {
       const replica = world.get(name)
       replica.disk.faults = {}
@@ -118,7 +131,11 @@ class Run {
       await this.#start(replica)
     }
     // What was said before may still be on its way, and name nodes that nobody here has heard of.
-    await world.advance(LAST_WORDS_MS)
+    for (let ms = 0; ms < LAST_WORDS_MS; ms += 500) {
+      await world.advance(500)
+      await this.bounds.sample()
+    }
+    for (const peer of world.hostiles()) peer.leave()
     await world.converge()
   }
 
@@ -139,7 +156,13 @@ class Run {
     return {
       ...{ seed: this.#script.seed, profile: this.#script.profile, nodes },
       ...{ operations: this.#writes.attempted, acknowledged: this.#writes.acknowledged.length },
-      ...{ faults: this.#faults, crashes: this.#crashes, messages: network.messages, bytes: network.bytes },
+      ...{
+        faults: this.#faults,
+        harms: this.#harms,
+        crashes: this.#crashes,
+        messages: network.messages,
+        bytes: network.bytes
+      },
       ...{ virtualMs: clock.now(), trace: trace.digest() }
     }
   }
@@ -174,6 +197,7 @@ class Run {
       case 'join':
         return await this.#join(step.replica)
       default: {
+        if ('peer' in step) return await harm(world, step)
         if (!this.#names.includes(step.replica)) return
         const replica = world.get(step.replica)
         if (step.do === 'put' || step.do === 'delete' || step.do === 'batch') await this.#write(replica, step)
