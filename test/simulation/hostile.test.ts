@@ -71,7 +71,7 @@ test.each(MANNERS)(
 )
 
 describe('the check of the limits', () => {
-  test('finds more that waits than a limit allows', async () => {
+  test('finds a message that is larger than any may be', async () => {
     const { world, mallory } = await cast(4)
     mallory.tellOdd('many links', { name: 'm', key: '/k', links: 1000 }, 'inlined')
     await world.advance(500)
