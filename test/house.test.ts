@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   check: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica'],
   libp2p: ['leaf', 'ports', 'crdt', 'codec'],
   top: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'inspect', 'check', 'libp2p'],
-  testkit: ['leaf', 'ports', 'crdt', 'codec', 'libp2p', 'top'],
+  testkit: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'libp2p', 'top'],
   daemon: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top'],
   cli: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top', 'daemon']
 }
@@ -35,7 +35,8 @@ const PORTS_FILE = 'replica/ports.ts'
 
 /** Whoever else needs the network declares a port. */
 const NETWORK_PACKAGE = /^(@libp2p\/|libp2p$|libp2p\/|it-(length-prefixed|pipe|pushable|stream-types)$)/
-const NETWORK_PACKAGE_USERS = /^(libp2p\/|daemon\/|cli\/|testkit\/network\/|(create|metrics|stats)\.ts$)/
+const NETWORK_PACKAGE_USERS =
+  /^(libp2p\/|daemon\/|cli\/|testkit\/(network|hostile)\/|(create|metrics|stats)\.ts$)/
 
 /** The rest of src runs in browsers too. */
 const NODE_BUILTIN = /^node:/

@@ -12,6 +12,7 @@
 
 import { jittered } from '../backoff.ts'
 import { type AnnouncedHead, announcedHeadSize, encodeBroadcast } from '../codec/broadcast.ts'
+import { dagNameHint } from '../codec/dag-name-hint.ts'
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { Limits } from '../options.ts'
@@ -209,13 +210,14 @@ export class Announcer {
   }
 }
 
-/** Messages within the limit; a head whose block alone would exceed it goes without. */
+/** Messages within the limit; a head whose block alone would exceed it goes without, and one whose name would with a hint. */
 function* split(heads: readonly AnnouncedHead[], bytesMax: number): Generator<AnnouncedHead[]> {
   let message: AnnouncedHead[] = []
   let bytes = 0
   for (const head of heads) {
-    const fits = announcedHeadSize(head) <= bytesMax
-    const said = fits ? head : { id: head.id, dagName: head.dagName }
+    const said = [head, { id: head.id, dagName: head.dagName }].find(
+      (one) => announcedHeadSize(one) <= bytesMax
+    ) ?? { id: head.id, dagName: dagNameHint(head.dagName) }
     const size = announcedHeadSize(said)
     if (message.length > 0 && bytes + size > bytesMax) {
       yield message

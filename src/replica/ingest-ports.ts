@@ -31,6 +31,8 @@ export interface IngestInit {
   arrived(id: BlockId): boolean
   /** A head that was dropped for a while, which a restart must not forget. */
   remember(id: BlockId): void
+  /** Such a head was given up all the same. */
+  forget(id: BlockId): void
   /** Nobody waits for this one any more. */
   unwant(id: BlockId): void
 }

@@ -46,6 +46,7 @@ export class Ingest {
       remember: init.remember,
       giveUp: (id) => {
         init.counters.droppedHeads += 1
+        init.forget(id)
         this.settlement.settle(id)
       }
     })
@@ -327,6 +328,8 @@ export class Ingest {
       this.#pending.awaitMore(block, missing)
     } while (block.missing.size === 0 && block.linksSeen < links.length)
     this.#wantMissing(block)
+    // What it waits for now counts as what it waited for at first does.
+    this.#enforceBudget(block.from)
     return block.missing.size > 0
   }
 

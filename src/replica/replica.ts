@@ -333,6 +333,7 @@ export class Replica {
       },
       arrived: (id) => this.#fetcher?.drop(id) ?? false,
       remember: (id) => this.#wanted.add(id),
+      forget: (id) => this.#wanted.remove(id),
       unwant: (id) => this.#fetcher?.release(id)
     })
   }

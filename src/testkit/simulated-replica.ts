@@ -109,6 +109,11 @@ export class SimulatedReplica {
     return this.#process.store
   }
 
+  /** The node of the process that runs, if one does. */
+  get node(): SimulatedNode | undefined {
+    return this.#process?.node
+  }
+
   /** Timers that its process has open. */
   get timers(): number {
     return this.#process?.clock.timers ?? 0

@@ -7,11 +7,13 @@
  * Invariants: whatever happens follows from the seed and from what a test does; real time plays no part.
  */
 import type { Random } from '../replica/ports.ts'
+import { HostilePeer, type HostilePeerInit } from './hostile/hostile-peer.ts'
 import type { LinkConditions } from './network/link.ts'
 import { SimulatedNetwork } from './network/simulated-network.ts'
 import { streamOf } from './seeded-random.ts'
 import { SimulatedReplica, type SimulatedReplicaInit, type Surroundings } from './simulated-replica.ts'
 import { Trace } from './trace.ts'
+import { Traffic } from './traffic.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 /** How a world is made. */
@@ -45,6 +47,9 @@ export class World implements Surroundings {
   readonly trace = new Trace(() => this.clock.now())
   /** For what the methods below do not offer: single links, and who is meant to be connected to whom. */
   readonly network: SimulatedNetwork
+  /** What was said and heard over gossip. */
+  readonly traffic = new Traffic((name) => this.#hostiles.has(name))
+  readonly #hostiles = new Map<string, HostilePeer>()
   readonly #replicas = new Map<string, SimulatedReplica>()
   readonly #streams = new Map<string, Random>()
   readonly #failures: WorldError[] = []
@@ -56,7 +61,11 @@ export class World implements Surroundings {
       clock: this.clock,
       random: this.random('network'),
       conditions: link,
-      onGossip: ({ from, bytes }) => this.trace.add(from, 'says', Buffer.from(bytes).toString('hex'))
+      onGossip: (message) => {
+        this.trace.add(message.from, 'says', Buffer.from(message.bytes).toString('hex'))
+        this.traffic.said(message)
+      },
+      onHeard: (message, by) => this.traffic.heard(message, by)
     })
   }
 
@@ -98,6 +107,25 @@ export class World implements Surroundings {
     const made: SimulatedReplica[] = []
     for (const name of names) made.push(await this.replica(name, init))
     return made
+  }
+
+  /**
+   * Makes a peer that is not honest, and lets it join.
+   *
+   * @throws TypeError if there is a peer of that name.
+   */
+  async hostile(name: string, init: HostilePeerInit = {}): Promise<HostilePeer> {
+    if (this.#replicas.has(name) || this.#hostiles.has(name))
+      throw new TypeError(`There is a ${name} already`)
+    const peer = new HostilePeer(this, name, init)
+    this.#hostiles.set(name, peer)
+    await peer.start()
+    return peer
+  }
+
+  /** Every peer that is not honest, those that left included. */
+  hostiles(): HostilePeer[] {
+    return [...this.#hostiles.values()]
   }
 
   /** The replicas whose process runs. */
@@ -208,10 +236,14 @@ export class World implements Surroundings {
   }
 }
 
-/** What is equal for replicas that have the same nodes. */
+/**
+ * What is equal for replicas that have the same nodes. The heads do not tell what lies below a gap, which one replica
+ * may have closed and another not.
+ */
 async function levelOf({ store }: SimulatedReplica): Promise<string> {
   const heads = (await store.heads()).map(({ cid, dagName }) => `${dagName}:${cid}`)
-  return `${await store.digest()} ${heads.sort().join(' ')}`
+  // Not the count of nodes: a replica that purged a DAG and took it up again has counted its nodes twice.
+  return `${(await store.stats()).gaps} ${await store.digest()} ${heads.sort().join(' ')}`
 }
 
 async function stateOf(replica: SimulatedReplica): Promise<string> {

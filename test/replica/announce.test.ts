@@ -336,3 +336,17 @@ describe('in a world', () => {
     await expectConverged([alice, bob])
   })
 })
+
+test('a head of a DAG with an endless name is said within the limit', async () => {
+  const { announcer, clock, messages, heads } = stage({ broadcastBytesMax: 1024 })
+  const head = forge({ puts: { '/a': '' } })
+  heads.push(
+    { id: head.id, dagName: '\u00e9'.repeat(5000) },
+    { id: forge({ puts: { '/b': '' } }).id, dagName: '' }
+  )
+  announcer.start()
+  await clock.advance(2 * defaultLimits.rebroadcastIntervalMs)
+  await announcer.stop()
+  for (const { size } of messages) expect(size).toBeLessThanOrEqual(1024)
+  expect(messages.flatMap((message) => message.heads.map(({ id }) => id))).toContain(head.id)
+})

@@ -47,6 +47,7 @@ class Stage {
         return root
       },
       remember: (id) => void this.remembered.push(id),
+      forget: () => {},
       unwant: (id) => {
         if (this.wanted.get(id) === false) this.wanted.delete(id)
       }

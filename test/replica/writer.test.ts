@@ -100,6 +100,7 @@ function setUp(given: Partial<Limits> = {}, coalesce = true): Setup {
     want: () => {},
     arrived: () => false,
     remember: () => {},
+    forget: () => {},
     unwant: () => {}
   })
   const writer: Writer = new Writer({

@@ -5,6 +5,7 @@ const SUMMED = [
   'operations',
   'acknowledged',
   'faults',
+  'harms',
   'crashes',
   'messages',
   'bytes',

@@ -6,6 +6,7 @@
  */
 import { create } from '@bufbuild/protobuf'
 import { blockIdFromDigest, DIGEST_LENGTH, digestFromBlockId } from '../../codec/block-id.ts'
+import { dagNameHint, isTellable } from '../../codec/dag-name-hint.ts'
 import type { BlockId } from '../../crdt/delta.ts'
 import { DAG_NAME_BYTES_MAX, type Limits, TOPIC_BYTES_MAX } from '../../options.ts'
 import type { HeadClaim, PeerClaim, ReplicaSnapshot } from '../../replica/ports.ts'
@@ -57,12 +58,14 @@ export function response(body: Response['body']): Response {
 
 /** What a replica says of itself. Heads and then ignored DAGs are left out where there is no room. */
 export function helloOf(topic: string, snapshot: ReplicaSnapshot, limits: Limits): Hello {
-  const told = snapshot.heads.slice(0, limits.helloHeadsMax)
+  const told = snapshot.heads
+    .slice(0, limits.helloHeadsMax)
+    .map(({ id, dagName }) => ({ id, dagName: dagNameHint(dagName) }))
   const room = limits.syncRequestBytesMax / 2
   const heads = firstThatFit(told, room, ({ dagName }) => DIGEST_LENGTH + bytesOf(dagName)).map(
     ({ id, dagName }) => create(HeadSchema, { id: digestFromBlockId(id), dagName })
   )
-  const ignoredDags = firstThatFit(snapshot.ignoredDags, room / 2, bytesOf)
+  const ignoredDags = firstThatFit(snapshot.ignoredDags.filter(isTellable), room / 2, bytesOf)
   return create(HelloSchema, {
     version: SYNC_VERSION,
     features: SYNC_FEATURES,

@@ -2,31 +2,35 @@
  * Whatever was acknowledged is kept: every value that was put is in some node, and every version that its deleter saw
  * is removed for good.
  */
-import { decodeNode } from '../oracle/block.ts'
-import { canonicalKey, oracle } from '../oracle/oracle.ts'
+import { canonicalKey } from '../oracle/oracle.ts'
 import type { WriteRecord } from '../simulation/record.ts'
 import { ensure } from './check-error.ts'
-import type { DagNode } from './replica-dag.ts'
+import type { KnownBlocks, ReadNode } from './known-blocks.ts'
 
 const CHECK = 'acknowledged writes are kept'
 
 /**
  * @param nodes - the DAG of any replica once all are level, or that of the writer.
+ * @param blocks - where it was read.
  * @param writer - whose writes alone are looked at.
- *
  * @throws CheckError
  */
-export function checkAcknowledged(nodes: readonly DagNode[], writes: WriteRecord, writer?: string): void {
+export function checkAcknowledged(
+  nodes: readonly ReadNode[],
+  blocks: KnownBlocks,
+  writes: WriteRecord,
+  writer?: string
+): void {
   const written = new Set<string>()
   const idOf = new Map<string, string>()
-  for (const { cid, bytes } of nodes) {
-    const { id, delta } = decodeNode(bytes)
+  for (const { cid, read } of nodes) {
+    const { id, delta } = read
     idOf.set(cid, id)
     for (const { key, value } of delta?.elements ?? []) {
       written.add(`${canonicalKey(key)} ${new TextDecoder().decode(value)}`)
     }
   }
-  const { tombstones } = oracle(nodes.map(({ bytes }) => bytes))
+  const { tombstones } = blocks.meaning(nodes)
   for (const write of writes.acknowledged) {
     const { replica, values, seen } = write
     if (write.mayBeLost || (writer !== undefined && replica !== writer)) continue

@@ -15,6 +15,7 @@ import { checkAcknowledged } from './acknowledged.ts'
 import { ensure } from './check-error.ts'
 import { checkEqualsOracle } from './equals-oracle.ts'
 import { checkChanges } from './events.ts'
+import { KnownBlocks, type ReadNode } from './known-blocks.ts'
 import { checkAncestorsFirst, checkLamport } from './node-order.ts'
 import { checkQuiet } from './quiet.ts'
 import { type DagNode, dagOf } from './replica-dag.ts'
@@ -42,13 +43,14 @@ export async function checkWorld(checked: CheckedWorld): Promise<void> {
     ensure(false, 'writes fail only for a reason', () => String(error))
   }
   const replicas = world.running()
-  const dags = new Map<SimulatedReplica, DagNode[]>()
-  for (const replica of replicas) dags.set(replica, await dagOf(replica))
+  const blocks = new KnownBlocks()
+  const dags = new Map<SimulatedReplica, ReadNode[]>()
+  for (const replica of replicas) dags.set(replica, blocks.read(await dagOf(replica)))
   const [first] = dags.values()
-  if (first !== undefined) checkAcknowledged(first, writes)
+  if (first !== undefined) checkAcknowledged(first, blocks, writes)
   for (const [replica, nodes] of dags) {
     checkSameNodes(replica.name, nodes, first ?? [])
-    await checkEqualsOracle(replica)
+    await checkEqualsOracle(replica, nodes, blocks)
     checkAncestorsFirst(replica, nodes)
     const ofThisDisk = replica.lives.slice((firstLives.get(replica.name) ?? 1) - 1)
     checkLamport(replica.name, ofThisDisk, nodes)

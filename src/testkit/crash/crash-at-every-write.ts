@@ -12,6 +12,7 @@ import { checkAcknowledged } from '../checkers/acknowledged.ts'
 import { ensure } from '../checkers/check-error.ts'
 import { checkVerified, checkWorld } from '../checkers/check-world.ts'
 import { checkEqualsOracle } from '../checkers/equals-oracle.ts'
+import { KnownBlocks } from '../checkers/known-blocks.ts'
 import { checkAncestorsFirst } from '../checkers/node-order.ts'
 import { dagOf } from '../checkers/replica-dag.ts'
 import { readTogether } from '../checkers/together.ts'
@@ -67,9 +68,10 @@ export async function crashAt(history: Script, point: CrashPoint): Promise<numbe
 async function checkSurvivor(run: ScriptRun): Promise<void> {
   const { world } = run
   const victim = world.get(VICTIM)
-  const nodes = await dagOf(victim)
-  checkAcknowledged(nodes, run.writes, VICTIM)
-  await checkEqualsOracle(victim)
+  const blocks = new KnownBlocks()
+  const nodes = blocks.read(await dagOf(victim))
+  checkAcknowledged(nodes, blocks, run.writes, VICTIM)
+  await checkEqualsOracle(victim, nodes, blocks)
   checkAncestorsFirst(victim, nodes)
   await checkVerified(victim)
   const together = await readTogether(victim)

@@ -38,7 +38,7 @@ const PROFILE: Profile = {
 /** The history of a seed, over one kind of disk. */
 export function historyOf(seed: number, medium: Medium): Script {
   const random = streamOf(seed, 'history')
-  const replicas = { ...replicasOf(random), ...medium }
+  const replicas = { ...replicasOf(random, PROFILE), ...medium }
   const link = linkOf(random)
   return { seed, profile: 'history', replicas, link, steps: new StepMaker(random, PROFILE).steps() }
 }

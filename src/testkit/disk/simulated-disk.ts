@@ -56,6 +56,11 @@ export class SimulatedDisk {
     return found.sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
+  /** All rows, in no order. */
+  entries(): IterableIterator<[string, Uint8Array]> {
+    return this.#rows.entries()
+  }
+
   /** How many rows there are. */
   get size(): number {
     return this.#rows.size

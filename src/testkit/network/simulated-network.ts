@@ -32,6 +32,8 @@ export interface SimulatedNetworkInit {
   conditions?: Partial<LinkConditions>
   /** Called with every message of gossip. */
   onGossip?: (message: GossipMessage) => void
+  /** Called with every message that a node heard, whether or not it heard it before. */
+  onHeard?: (message: GossipMessage, by: SimulatedNode) => void
 }
 
 export class SimulatedNetwork implements Fabric {
@@ -39,6 +41,7 @@ export class SimulatedNetwork implements Fabric {
   readonly #random: Random
   readonly #conditions: LinkConditions
   readonly #onGossip: (message: GossipMessage) => void
+  readonly #onHeard: (message: GossipMessage, by: SimulatedNode) => void
   readonly #nodes = new Map<string, SimulatedNode>()
   readonly #links = new Map<string, Link>()
   /** Whether two nodes are meant to be connected. */
@@ -48,11 +51,13 @@ export class SimulatedNetwork implements Fabric {
   /** Messages of gossip so far. */
   messages = 0
 
-  constructor({ clock, random, conditions = {}, onGossip = () => {} }: SimulatedNetworkInit) {
+  constructor(init: SimulatedNetworkInit) {
+    const { clock, random, conditions = {}, onGossip = () => {}, onHeard = () => {} } = init
     this.#clock = clock
     this.#random = random
     this.#conditions = { ...GOOD_LINK, ...conditions }
     this.#onGossip = onGossip
+    this.#onHeard = onHeard
   }
 
   /** Bytes that were sent so far, over all links. */
@@ -142,7 +147,8 @@ export class SimulatedNetwork implements Fabric {
   /** Says a message to all subscribers that it can reach. Used by pubsub. */
   gossip(from: string, topic: string, bytes: Uint8Array): void {
     this.messages++
-    this.#onGossip({ at: this.#clock.now(), from, topic, bytes })
+    const message = { at: this.#clock.now(), from, topic, bytes }
+    this.#onGossip(message)
     // Whoever hears it passes it on; each takes it from whom it comes first.
     const reached = new Set([from])
     const wave = (sender: SimulatedNode): void => {
@@ -152,7 +158,8 @@ export class SimulatedNetwork implements Fabric {
           const isFirst = !reached.has(remote.name)
           reached.add(remote.name)
           if (this.#nodes.get(remote.name) !== remote || remote.name === from) return
-          remote.pubsub.receive({ topic, data: bytes, from: { toString: () => from } })
+          const isHeard = remote.pubsub.receive({ topic, data: bytes, from: { toString: () => from } })
+          if (isHeard) this.#onHeard(message, remote)
           if (isFirst && this.#isChain(from, remote)) this.#clock.setTimeout(() => wave(remote), HOP_MS)
         })
       }

@@ -71,9 +71,11 @@ export class SimulatedPubSub implements PubSubLike {
     this.#listeners[type].delete(listener)
   }
 
-  /** A message came. Used by the network. */
-  receive(detail: PubSubMessageLike): void {
-    for (const listener of [...this.#listeners.message]) listener({ detail } as EventLike<never>)
+  /** A message came. Used by the network. @returns whether anybody listens. */
+  receive(detail: PubSubMessageLike): boolean {
+    const listeners = [...this.#listeners.message]
+    for (const listener of listeners) listener({ detail } as EventLike<never>)
+    return listeners.length > 0
   }
 
   /** A peer joined topics. Used by the network. */

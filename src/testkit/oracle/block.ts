@@ -37,19 +37,20 @@ export function blockId(block: Uint8Array): string {
 
 /** The CIDv1 of this block as a dag-pb node, as a string. */
 export function blockCid(block: Uint8Array): string {
-  return 'b' + base32(Uint8Array.from([1, DAG_PB, SHA2_256, 32, ...sha256(block)])).toLowerCase()
+  return cidOfDigest(sha256(block))
 }
 
 /** The CIDv1 of the block with this id, whether or not the block is here. */
 export function cidOfId(id: string): string {
-  let bits = ''
-  for (const char of id.slice(1)) bits += BASE32.indexOf(char).toString(2).padStart(5, '0')
-  const multihash = Array.from({ length: 34 }, (_, at) => parseInt(bits.slice(8 * at, 8 * at + 8), 2))
-  return 'b' + base32(Uint8Array.from([1, DAG_PB, ...multihash])).toLowerCase()
+  return 'b' + base32(Uint8Array.from([1, DAG_PB, ...fromBase32(id.slice(1))])).toLowerCase()
 }
 
 function idOfDigest(digest: Uint8Array): string {
   return '/' + base32(Uint8Array.from([SHA2_256, 32, ...digest]))
+}
+
+function cidOfDigest(digest: Uint8Array): string {
+  return 'b' + base32(Uint8Array.from([1, DAG_PB, SHA2_256, 32, ...digest])).toLowerCase()
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {
@@ -58,14 +59,33 @@ function sha256(bytes: Uint8Array): Uint8Array {
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
+/** Bits that are left over at the end are followed by zeros. */
 function base32(bytes: Uint8Array): string {
-  let bits = ''
-  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0')
   let text = ''
-  for (let at = 0; at < bits.length; at += 5) {
-    text += BASE32.charAt(parseInt(bits.slice(at, at + 5).padEnd(5, '0'), 2))
+  let bits = 0
+  let waiting = 0
+  for (const byte of bytes) {
+    waiting = (waiting << 8) | byte
+    bits += 8
+    for (; bits >= 5; bits -= 5) text += BASE32.charAt((waiting >> (bits - 5)) & 31)
+    waiting &= 31
   }
-  return text
+  return bits === 0 ? text : text + BASE32.charAt((waiting << (5 - bits)) & 31)
+}
+
+/** The bytes of a text in base32; the bits that are left over are dropped. */
+function fromBase32(text: string): Uint8Array {
+  const bytes: number[] = []
+  let bits = 0
+  let waiting = 0
+  for (const char of text) {
+    waiting = ((waiting << 5) | BASE32.indexOf(char)) & 0xfff
+    bits += 5
+    if (bits < 8) continue
+    bits -= 8
+    bytes.push((waiting >> bits) & 255)
+  }
+  return Uint8Array.from(bytes)
 }
 
 // Blocks: dag-pb, and CIDs in its links
@@ -74,7 +94,8 @@ const DAG_PB = 0x70
 const SHA2_256 = 0x12
 
 export function decodeNode(block: Uint8Array): Node {
-  const identity = { id: blockId(block), cid: blockCid(block) }
+  const digest = sha256(block)
+  const identity = { id: idOfDigest(digest), cid: cidOfDigest(digest) }
   // Whatever the bytes are, they are a node, or replicas that met them in another order would disagree.
   const dagPb = orUndefined(() => decodeDagPb(block))
   if (dagPb === undefined) return { ...identity, links: [], delta: undefined }

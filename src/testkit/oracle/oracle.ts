@@ -42,11 +42,13 @@ export interface OracleState {
  * under the hash of its own bytes: one that came under another block's CID is for the caller to leave out.
  */
 export function oracle(blocks: Iterable<Uint8Array>): OracleState {
+  return meaningOf(Array.from(blocks, decodeNode))
+}
+
+/** The same of blocks that are decoded already, so that who asks for more than this decodes them once. */
+export function meaningOf(decoded: Iterable<Node>): OracleState {
   const nodes = new Map<string, Node>()
-  for (const block of blocks) {
-    const node = decodeNode(block)
-    nodes.set(node.id, node)
-  }
+  for (const node of decoded) nodes.set(node.id, node)
 
   // All tombstones come first, since a tombstone holds wherever it is in the DAG and whenever it was met.
   let deferred = 0
@@ -146,7 +148,7 @@ function dagNameOf(node: Node): string {
 }
 
 /** The id with its slash, or undefined if no sha2-256 block has this id. */
-function tombstoneId(id: string): string | undefined {
+export function tombstoneId(id: string): string | undefined {
   // The bytes 0x12 0x20 of the multihash always begin with CIQ and four bits of the fourth character; the
   // last character holds only the two last bits of the digest.
   if (!/^\/?CIQ[A-P][A-Z2-7]{50}[AIQY]$/.test(id)) return undefined

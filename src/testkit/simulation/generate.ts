@@ -4,26 +4,30 @@
  * Invariant: the same seed and profile make the same script.
  */
 import type { Random } from '../../replica/ports.ts'
+import { LIES } from '../hostile/false-replica.ts'
 import { below, pick, streamOf } from '../seeded-random.ts'
+import { HARMS, type HarmKind, harmOf } from './generate-harm.ts'
 import { PROFILES, type Profile, type ProfileName } from './profiles.ts'
 import type { Operation, Script, ScriptReplicas, Step } from './script.ts'
 
+const HOSTILE_NAMES = ['mallory', 'trudy', 'oscar']
 const NAMES = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'judy']
 
 /** The script of a seed. Without a profile the seed chooses one. */
-export function generateScript(seed: number, profile?: ProfileName): Script {
+export function generateScript(seed: number, profileName?: ProfileName): Script {
   const random = streamOf(seed, 'script')
   const names = Object.keys(PROFILES) as ProfileName[]
-  const name = profile ?? (names[seed % names.length] as ProfileName)
-  const maker = new StepMaker(random, PROFILES[name])
+  const name = profileName ?? (names[seed % names.length] as ProfileName)
+  const profile: Profile = PROFILES[name]
+  const maker = new StepMaker(random, profile)
   return {
-    ...{ seed, profile: name, replicas: replicasOf(random), link: linkOf(random) },
+    ...{ seed, profile: name, replicas: replicasOf(random, profile), link: linkOf(random) },
     steps: maker.steps()
   }
 }
 
 /** Options by chance. */
-export function replicasOf(random: Random): ScriptReplicas {
+export function replicasOf(random: Random, { hostiles = 0 }: Profile): ScriptReplicas {
   const kind = pick(random, ['level', 'level', 'atomic', 'plain'] as const)
   return {
     kind,
@@ -36,8 +40,24 @@ export function replicasOf(random: Random): ScriptReplicas {
       inlineBytesMax: pick(random, [0, 16_384]),
       pendingBlocksPerPeerMax: pick(random, [16, 65_536]),
       commitNodesMax: pick(random, [1, 3, 256]),
-      linksMax: pick(random, [1, 1024])
+      linksMax: pick(random, [1, 1024]),
+      ...(hostiles > 0 && limitsAmongHostiles(random))
     }
+  }
+}
+
+/** So small that a peer can get over each of them within a short script. */
+function limitsAmongHostiles(random: Random): Record<string, number> {
+  return {
+    gapPatienceMs: pick(random, [3000, 20_000]),
+    pendingBlocksPerPeerMax: pick(random, [16, 64]),
+    pendingBytesPerPeerMax: 64 * 1024,
+    // Not below the heads that a flood leaves: what was said is remembered for as many.
+    wantedHeadsMax: pick(random, [400, 1000]),
+    blockBytesMax: 64 * 1024,
+    readyBytesMax: 64 * 1024,
+    syncStreamsPerPeerMax: pick(random, [2, 4]),
+    syncStreamsMax: pick(random, [6, 64])
   }
 }
 
@@ -58,6 +78,7 @@ export class StepMaker {
   readonly #profile: Profile
   readonly #kinds: Array<[Step['do'], number]>
   readonly #replicas: string[]
+  readonly #hostiles: string[]
   #value = 0
 
   constructor(random: Random, profile: Profile) {
@@ -65,10 +86,14 @@ export class StepMaker {
     this.#profile = profile
     this.#kinds = Object.entries(profile.weights) as Array<[Step['do'], number]>
     this.#replicas = NAMES.slice(0, profile.replicas)
+    this.#hostiles = HOSTILE_NAMES.slice(0, profile.hostiles ?? 0)
   }
 
   steps(): Step[] {
     const steps: Step[] = this.#replicas.map((replica) => ({ do: 'join', replica }))
+    for (const peer of this.#hostiles) {
+      steps.push({ do: 'hostile joins', peer, lie: pick(this.#random, LIES) })
+    }
     for (let i = 0; i < this.#profile.steps; i++) steps.push(this.#step(this.#kind()))
     return steps
   }
@@ -86,6 +111,11 @@ export class StepMaker {
   #step(kind: Step['do']): Step {
     const random = this.#random
     const replica = pick(random, this.#replicas)
+    if (HARMS.has(kind)) {
+      const peer = pick(random, this.#hostiles)
+      const name = `${this.#value++}`
+      return harmOf(kind as HarmKind, { random, peer, name, key: this.#key(), to: replica })
+    }
     switch (kind) {
       case 'wait':
         return { do: kind, ms: below(random, this.#profile.waitMsMax) }
@@ -121,7 +151,7 @@ export class StepMaker {
       case 'heal':
         return { do: kind }
       default:
-        return { do: kind, replica }
+        return { do: kind, replica } as Step
     }
   }
 

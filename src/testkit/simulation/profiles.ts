@@ -8,6 +8,8 @@ import type { Step } from './script.ts'
 
 export interface Profile {
   replicas: number
+  /** Peers that are not honest, and how small the limits of the others are because of them. */
+  hostiles?: number
   steps: number
   /** Keys that are written to; few, so that writes meet. */
   keys: number
@@ -20,6 +22,10 @@ export interface Profile {
 }
 
 const WRITES = { put: 30, delete: 10, batch: 8, together: 6, burst: 2, abort: 2, wait: 20, check: 3 } as const
+const HARM = {
+  ...{ 'odd block': 20, 'forged heads': 2, noise: 3, 'misused streams': 4, answers: 3, asks: 4 },
+  ...{ 'hostile leaves': 1 }
+} as const
 const BASE: Profile = {
   ...{ replicas: 4, steps: 60, keys: 6, dagNames: [''], waitMsMax: 150 },
   weights: WRITES
@@ -71,14 +77,34 @@ export const PROFILES = {
     ...BASE,
     weights: { ...WRITES, 'lose disk': 2, 'back up': 4, restore: 3, start: 12, crash: 2 }
   },
+  /** Peers that lie, say odd blocks and misuse streams. */
+  'hostile peers': {
+    ...BASE,
+    ...{ replicas: 3, hostiles: 2, waitMsMax: 600 },
+    weights: {
+      ...{ put: 20, delete: 8, batch: 4, together: 4, wait: 20, partition: 1, heal: 2, crash: 1, start: 3 },
+      ...HARM
+    }
+  },
+  /** Peers that say more than anybody can take. */
+  floods: {
+    ...BASE,
+    ...{ replicas: 3, hostiles: 2, waitMsMax: 300 },
+    weights: {
+      ...{ put: 20, delete: 8, batch: 4, together: 4, wait: 20, 'slow disk': 2, crash: 1, start: 3 },
+      ...{ flood: 6, 'forged heads': 6, noise: 4, 'misused streams': 4, 'odd block': 2 }
+    }
+  },
   /** Everything at once. */
   everything: {
     ...BASE,
     replicas: 5,
+    hostiles: 1,
     steps: 90,
     dagNames: ['', '', 'one'],
     weights: {
       ...WRITES,
+      ...{ 'odd block': 3, asks: 1, answers: 1, noise: 1 },
       ...{ partition: 3, cut: 2, link: 2, heal: 4, join: 1, close: 1, start: 12, crash: 2, 'lose power': 2 },
       ...{ 'crash at write': 2, 'fail writes': 2, 'slow disk': 1, 'lose disk': 1, 'back up': 1, restore: 1 },
       ...{ purge: 1, resume: 2 }

@@ -7,6 +7,8 @@ export interface RunReport {
   acknowledged: number
   /** Steps that did harm, and processes that were killed by a step. */
   faults: number
+  /** Deeds of peers that are not honest. */
+  harms: number
   crashes: number
   /** Gossip, and all that went over links. */
   messages: number

@@ -19,6 +19,7 @@ export async function runScript(script: Script): Promise<RunReport> {
     await run.live()
     await run.heal()
     await checkWorld(run.checked())
+    await run.bounds.end()
     return await run.report()
   })
 }

@@ -3,11 +3,14 @@
  *
  * Invariant: steps do not wait for each other's writes, so that writes, faults and arrivals meet in every order.
  */
+import { Bounds } from '../checkers/bounded.ts'
 import type { CheckedWorld } from '../checkers/check-world.ts'
 import { SimulatedDisk } from '../disk/simulated-disk.ts'
 import type { SimulatedReplica } from '../simulated-replica.ts'
 import { World } from '../world.ts'
 import { Faults } from './faults.ts'
+import { HARMS } from './generate-harm.ts'
+import { harm } from './hostile-steps.ts'
 import { IndexingApp } from './indexing-app.ts'
 import { isUsable, lookClosely, lookTogether } from './looking.ts'
 import { Purges } from './purges.ts'
@@ -27,6 +30,8 @@ const FAULTS: ReadonlySet<Step['do']> = new Set([
 
 export class ScriptRun {
   readonly world: World
+  /** What replicas may have waiting, open and said, looked at after every step. */
+  readonly bounds: Bounds
   /** What was promised so far. */
   readonly writes = new WriteRecord()
   readonly #script: Script
@@ -38,10 +43,12 @@ export class ScriptRun {
   readonly #faults = new Faults(({ name }) => this.#numbersChanged(name))
   #stopAt: { replica: string; write: number } | undefined
   #faultCount = 0
+  #harmCount = 0
 
   constructor(script: Script) {
     this.#script = script
     this.world = new World({ seed: script.seed, link: script.link })
+    this.bounds = new Bounds(this.world, script.replicas.limits)
   }
 
   /** The process of a replica is to die at a write of its disk, counted from 1. To be said before `live`. */
@@ -76,8 +83,10 @@ export class ScriptRun {
     for (const step of this.#script.steps) {
       this.world.trace.add('script', step.do, JSON.stringify(step))
       if (FAULTS.has(step.do)) this.#faultCount++
+      if (HARMS.has(step.do)) this.#harmCount++
       await this.#do(step)
       await this.world.advance(0)
+      await this.bounds.sample()
     }
     await this.world.advance(100)
   }
@@ -86,6 +95,8 @@ export class ScriptRun {
   async heal(): Promise<void> {
     const { world } = this
     world.heal({ loss: 0, duplication: 0, bytesPerMs: Number.MAX_SAFE_INTEGER })
+    // They stay for a while, and lie when they are asked, but there is an end to what they make up.
+    for (const peer of world.hostiles()) peer.rest()
     const replicas = this.#names.map((name) => world.get(name))
     for (const replica of replicas) {
       replica.disk.faults = {}
@@ -94,7 +105,11 @@ export class ScriptRun {
     }
     for (const replica of replicas) await whileItRuns(replica, () => this.#purges.resumeAll(replica))
     // What was said before may still be on its way, and name nodes that nobody here has heard of.
-    await world.advance(LAST_WORDS_MS)
+    for (let ms = 0; ms < LAST_WORDS_MS; ms += 500) {
+      await world.advance(500)
+      await this.bounds.sample()
+    }
+    for (const peer of world.hostiles()) peer.leave()
     await world.converge()
   }
 
@@ -116,7 +131,7 @@ export class ScriptRun {
     return {
       ...{ seed: this.#script.seed, profile: this.#script.profile, nodes },
       ...{ operations: this.writes.attempted, acknowledged: this.writes.acknowledged.length },
-      ...{ faults: this.#faultCount, crashes: this.#faults.crashes },
+      ...{ faults: this.#faultCount, harms: this.#harmCount, crashes: this.#faults.crashes },
       ...{ messages: network.messages, bytes: network.bytes },
       ...{ virtualMs: clock.now(), trace: trace.digest() }
     }
@@ -153,6 +168,7 @@ export class ScriptRun {
       case 'join':
         return await this.#join(step.replica)
       default:
+        if ('peer' in step) return await harm(world, step)
         if (this.#names.includes(step.replica)) await this.#doTo(world.get(step.replica), step)
     }
   }

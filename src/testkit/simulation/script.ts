@@ -8,6 +8,10 @@
  * nothing, so that any part of a script is a script.
  */
 import type { DatastoreKind } from '../disk/simulated-datastore.ts'
+import type { Lie } from '../hostile/false-replica.ts'
+import type { Telling } from '../hostile/hostile-peer.ts'
+import type { OddKind } from '../hostile/odd-blocks.ts'
+import type { Manner } from '../hostile/raw-streams.ts'
 import type { LinkConditions } from '../network/link.ts'
 
 /** One operation of a batch. */
@@ -47,6 +51,26 @@ export type Step =
   | { do: 'lose disk'; replica: string }
   | { do: 'back up'; replica: string }
   | { do: 'restore'; replica: string }
+  | HostileStep
+
+/** One thing that a peer does which is not honest. */
+export type HostileStep =
+  /** Makes such a peer, which lies to the sync protocol in one way. */
+  | { do: 'hostile joins'; peer: string; lie: Lie }
+  | { do: 'hostile leaves'; peer: string }
+  /** Tells of a block of an odd kind, on top of what honest replicas have. */
+  | { do: 'odd block'; peer: string; kind: OddKind; how: Telling; name: string; key: string }
+  /** Says heads that nobody has. */
+  | { do: 'forged heads'; peer: string; name: string; count: number; legacy: boolean }
+  /** Says many nodes without links at once. */
+  | { do: 'flood'; peer: string; name: string; count: number; bytes: number }
+  /** Says bytes that mean nothing. */
+  | { do: 'noise'; peer: string; count: number }
+  /** Opens streams and misuses them. */
+  | { do: 'misused streams'; peer: string; to: string; manner: Manner; count: number }
+  /** What it does from now on with streams that are opened to it; nothing odd, if that is left out. */
+  | { do: 'answers'; peer: string; manner?: Manner }
+  | { do: 'asks'; peer: string; to: string }
 
 /** How the replicas of a script are made. */
 export interface ScriptReplicas {
