@@ -272,7 +272,7 @@ export class Ingest {
       this.#init.wake()
     }
     this.#wantMissing(block)
-    this.#enforceBudget(from)
+    this.#enforceBudget(from, block)
   }
 
   /** A block is here: whether it is one that somebody said is a head. */
@@ -329,7 +329,7 @@ export class Ingest {
     } while (block.missing.size === 0 && block.linksSeen < links.length)
     this.#wantMissing(block)
     // What it waits for now counts as what it waited for at first does.
-    this.#enforceBudget(block.from)
+    this.#enforceBudget(block.from, block)
     return block.missing.size > 0
   }
 
@@ -344,10 +344,10 @@ export class Ingest {
     return bytes === undefined ? { links: [] } : this.#init.log.codec.decode(id, bytes)
   }
 
-  #enforceBudget(from: PeerName): void {
+  #enforceBudget(from: PeerName, added: PendingBlock): void {
     const { pendingBlocksPerPeerMax, pendingBytesPerPeerMax } = this.#init.limits
     for (;;) {
-      const block = this.#pending.overBudget(from, pendingBlocksPerPeerMax, pendingBytesPerPeerMax)
+      const block = this.#pending.overBudget(from, pendingBlocksPerPeerMax, pendingBytesPerPeerMax, added)
       if (block === undefined) break
       this.#evict(block)
     }

@@ -131,16 +131,29 @@ export class PendingBlocks {
   }
 
   /**
-   * The block to drop while a peer is over its budget: the one that came first, which is the head of its branch
-   * or next to it. What is below it stays, so that a walk that is longer than the budget reaches its end, is
-   * merged from there, and is then walked again from the head that is remembered.
+   * The block to drop while a peer is over its budget: one at the top of its branch, for which nothing waits. What is
+   * below it stays, so that a branch that is longer than the budget is merged from its end, and is then gone through
+   * again from the head that is remembered. Dropping the end of a branch would drop all of it, and with it the patience
+   * for an ancestor that nobody has, for ever.
+   *
+   * @param added - the block that came last. A walk begins at the top, so its top came first; a stream begins at the end,
+   * so its top is the block that came last; all others are looked at only where it is neither.
    */
-  overBudget(from: PeerName, entriesMax: number, bytesMax: number): PendingBlock | undefined {
+  overBudget(
+    from: PeerName,
+    entriesMax: number,
+    bytesMax: number,
+    added: PendingBlock
+  ): PendingBlock | undefined {
     const budget = this.#budgets.get(from)
     // One block may always wait: it could be fetched again and again otherwise, and never merged.
     if (budget === undefined || budget.blocks.size <= 1) return undefined
     if (budget.entries <= entriesMax && budget.bytes <= bytesMax) return undefined
-    return budget.blocks.values().next().value
+    const [first] = budget.blocks.values()
+    if (first !== undefined && !this.isAwaited(first.id)) return first
+    if (budget.blocks.has(added.id) && !this.isAwaited(added.id)) return added
+    for (const block of budget.blocks.values()) if (!this.isAwaited(block.id)) return block
+    return first
   }
 
   #count(block: PendingBlock, entries: number): void {

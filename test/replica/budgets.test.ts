@@ -1,7 +1,7 @@
 // The budget of a peer: what its heads led to is bounded, in memory and on disk, whatever those heads are.
 import { Key } from 'interface-datastore'
 import { afterEach, expect, test } from 'vitest'
-import { type Forged, forgeNode, missingNode } from '../../src/testkit/hostile/forged.ts'
+import { type Forged, forgeChain, forgeNode, missingNode } from '../../src/testkit/hostile/forged.ts'
 import { World } from '../../src/testkit/world.ts'
 
 let world: World
@@ -62,3 +62,18 @@ test('blocks that wait for a few links at first cannot come to wait for thousand
   expect(pending).toBeGreaterThan(0)
   expect(wanted).toBeLessThan(1024 + 100)
 }, 30_000)
+
+test('a branch longer than the budget, whose end nobody has, is merged over the gap and not fetched for ever', async () => {
+  // A stream brings its end first. Dropping that over the budget would drop all of it, and the patience with it.
+  world = new World({ seed: 3 })
+  const bob = await world.replica('bob', { pendingBlocksPerPeerMax: 16, gapPatienceMs: 5000 })
+  const mallory = await world.hostile('mallory')
+  await world.advance(1000)
+  const chain = forgeChain(60, { name: 'long', below: missingNode('nobody has it') })
+  mallory.tell(chain, 'streamed')
+  await world.clock.until(async () => (await bob.store.stats()).nodes === 60, { withinMs: 10 * 60_000 })
+  const { gaps, counters } = await bob.store.stats()
+  expect(gaps).toBe(1)
+  // A block is fetched again in each pass over the branch, and there are as many passes as it has budgets.
+  expect(counters.receivedBlocks).toBeLessThan(60 * 12)
+}, 60_000)

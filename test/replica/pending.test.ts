@@ -52,15 +52,16 @@ describe('waiting', () => {
 describe('the budget', () => {
   test('counts blocks and the links they wait for, for each peer', () => {
     const pending = new PendingBlocks()
+    const added = block('three', ['d'])
     pending.add(block('one', ['a', 'b']))
     pending.add(block('two', ['c'], { from: 'bob' }))
-    pending.add(block('three', ['d']))
+    pending.add(added)
     expect([pending.entriesOf('alice'), pending.entriesOf('bob'), pending.entriesOf('carol')]).toEqual([
       5, 2, 0
     ])
-    expect(pending.overBudget('alice', 5, 1000)).toBeUndefined()
-    expect(pending.overBudget('alice', 4, 1000)?.id).toBe('one')
-    expect(pending.overBudget('alice', 5, 19)?.id).toBe('one')
+    expect(pending.overBudget('alice', 5, 1000, added)).toBeUndefined()
+    expect(pending.overBudget('alice', 4, 1000, added)?.id).toBe('one')
+    expect(pending.overBudget('alice', 5, 19, added)?.id).toBe('one')
     pending.release('a')
     expect(pending.entriesOf('alice')).toBe(4)
     pending.remove('one')
@@ -69,11 +70,29 @@ describe('the budget', () => {
     expect(pending.entriesOf('alice')).toBe(0)
   })
 
+  test('drops the top of a branch, whether that came first or last, and never what others wait for', () => {
+    for (const order of [
+      ['top', 'middle', 'end'],
+      ['end', 'middle', 'top'],
+      ['middle', 'top', 'end']
+    ]) {
+      const pending = new PendingBlocks()
+      const links: Record<string, string[]> = { top: ['middle'], middle: ['end'], end: ['missing'] }
+      let added = block('none', [])
+      for (const id of order) {
+        added = block(id, links[id] ?? [])
+        pending.add(added)
+      }
+      expect(pending.overBudget('alice', 5, 1000, added)?.id).toBe('top')
+    }
+  })
+
   test('always has room for one block, however large it is', () => {
     const pending = new PendingBlocks()
+    const added = block('next', ['d'])
     pending.add(block('huge', ['a', 'b', 'c'], { size: 1_000_000 }))
-    expect(pending.overBudget('alice', 1, 1)).toBeUndefined()
-    pending.add(block('next', ['d']))
-    expect(pending.overBudget('alice', 1, 1)?.id).toBe('huge')
+    expect(pending.overBudget('alice', 1, 1, added)).toBeUndefined()
+    pending.add(added)
+    expect(pending.overBudget('alice', 1, 1, added)?.id).toBe('huge')
   })
 })

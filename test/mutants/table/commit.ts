@@ -7,13 +7,13 @@ const STORE = ['storage/commit.test.ts', 'storage/crash.test.ts', 'storage/faili
 const NOT_AWAITED = [
   {
     file: 'replica/staged-commit.ts',
-    search: 'await committer.commit(this.rows)',
-    replace: 'const durable = committer.commit(this.rows)\ndurable.catch(() => {})'
+    search: 'await this.#stores.committer.commit(this.rows)',
+    replace: 'const durable = this.#stores.committer.commit(this.rows)\ndurable.catch(() => {})'
   },
   {
     file: 'replica/staged-commit.ts',
-    search: 'return { sequence, changes:',
-    replace: 'return { durable, sequence, changes:'
+    search: 'if (adopting !== undefined) await adopting return committed',
+    replace: 'if (adopting !== undefined) await adopting\nreturn { ...committed, durable }'
   }
 ] as const
 
@@ -52,15 +52,16 @@ const durability: Mutant[] = [
     'A batch becomes durable as a whole or not at all.',
     'replica/writer.ts',
     [
-      "const draft = new CommitDraft(stores, state, 'local') await new Publisher(draft, state, limits, units",
+      "const draft = new CommitDraft(stores, state, 'local') const publisher = new Publisher(draft, state, limits, units",
       `const [unit] = units
       const half = Math.ceil((unit?.operations.length ?? 0) / 2)
       if (unit !== undefined && units.length === 1 && unit.operations.length > 1) {
-        await this.#publish([{ ...unit, operations: unit.operations.slice(0, half) }])
-        return await this.#publish([{ ...unit, operations: unit.operations.slice(half) }])
+        return Promise.resolve(this.#publish([{ ...unit, operations: unit.operations.slice(0, half) }])).then(() =>
+          this.#publish([{ ...unit, operations: unit.operations.slice(half) }])
+        )
       }
       const draft = new CommitDraft(stores, state, 'local')
-      await new Publisher(draft, state, limits, units`
+      const publisher = new Publisher(draft, state, limits, units`
     ],
     ['batch.test.ts', 'replica/writer.test.ts', 'crdt/local-writes.test.ts']
   ),
@@ -91,8 +92,9 @@ const durability: Mutant[] = [
     'The heads become durable with what they stand for, and not before it.',
     'replica/staged-commit.ts',
     [
-      'await committer.commit(this.rows)',
-      `const state = new ChangeSet()
+      'await this.#stores.committer.commit(this.rows)',
+      `const { committer, layout } = this.#stores
+      const state = new ChangeSet()
       state.put(layout.state, this.rows.rows.get(layout.state) as Uint8Array)
       await committer.commit(state)
       await committer.commit(this.rows)`
@@ -111,8 +113,8 @@ const durability: Mutant[] = [
     'A commit that fails leaves the heads in memory as they were.',
     'replica/staged-commit.ts',
     [
-      'await committer.commit(this.rows) this.#live.adopt(this.state) heads.adopt(this.heads)',
-      'heads.adopt(this.heads)\nawait committer.commit(this.rows)\nthis.#live.adopt(this.state)'
+      'await this.#stores.committer.commit(this.rows) this.#live.adopt(this.state) this.#stores.heads.adopt(this.heads)',
+      'this.#stores.heads.adopt(this.heads)\nawait this.#stores.committer.commit(this.rows)\nthis.#live.adopt(this.state)'
     ],
     ['storage/failing-disk.test.ts', 'replica/writer.test.ts']
   ),
@@ -185,8 +187,8 @@ const events: Mutant[] = [
   mutant(
     'events-out-of-order',
     'Changes of one commit are told in the order of the nodes that made them.',
-    'replica/staged-commit.ts',
-    ['numbered.sort((a, b) => a.sequence - b.sequence)', 'numbered.sort((a, b) => b.sequence - a.sequence)'],
+    'replica/key-draft.ts',
+    ['changes.sort((a, b) => a.sequence - b.sequence)', 'changes.sort((a, b) => b.sequence - a.sequence)'],
     ['replica/ancestors.test.ts', 'watch.test.ts', 'events.test.ts']
   ),
   mutant(

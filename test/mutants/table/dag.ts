@@ -229,7 +229,7 @@ const publish: Mutant[] = [
     'delete-of-nothing-written',
     'Deleting a key that is not there writes no node.',
     'replica/publish.ts',
-    ['if (size > 0) await this.#append(delta)', 'await this.#append(delta)'],
+    ['if (size > 0) deltas.push(delta) return deltas', 'deltas.push(delta)\nreturn deltas'],
     WRITES
   )
 ]

@@ -19,7 +19,7 @@ const ingest: Mutant[] = [
     'gap-forgotten',
     'A link that was given up is remembered until its block comes.',
     'replica/merge.ts',
-    ['if (doubtful.length > 0) await this.#openGaps(node, doubtful, sequence)', ''],
+    ['if (doubtful.length > 0) await this.#openGaps({ linkedBy: id, dagName, sequence }, doubtful)', ''],
     ['replica/unobtainable.test.ts', 'crdt/merge-rule.test.ts']
   ),
   mutant(
