@@ -192,7 +192,7 @@ export class World implements Surroundings {
     try {
       await this.clock.until(() => this.#areLevel(), {
         withinMs,
-        everyMs: 250,
+        everyMs: 1000,
         what: 'the replicas are level'
       })
     } catch (error) {

@@ -16,14 +16,24 @@ const NAMES = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi
 /** The script of a seed. Without a profile the seed chooses one. */
 export function generateScript(seed: number, profileName?: ProfileName): Script {
   const random = streamOf(seed, 'script')
-  const names = Object.keys(PROFILES) as ProfileName[]
-  const name = profileName ?? (names[seed % names.length] as ProfileName)
+  const name = profileName ?? profileOf(seed)
   const profile: Profile = PROFILES[name]
   const maker = new StepMaker(random, profile)
   return {
     ...{ seed, profile: name, replicas: replicasOf(random, profile), link: linkOf(random) },
     steps: maker.steps()
   }
+}
+
+/** Lives among peers that are not honest take ten times as long as others, so they come once in so many seeds each. */
+const COSTLY_EVERY = 40
+const COSTLY: readonly ProfileName[] = ['hostile peers', 'floods']
+
+function profileOf(seed: number): ProfileName {
+  const costly = COSTLY[seed % COSTLY_EVERY]
+  if (costly !== undefined) return costly
+  const others = (Object.keys(PROFILES) as ProfileName[]).filter((name) => !COSTLY.includes(name))
+  return others[seed % others.length] as ProfileName
 }
 
 /** Options by chance. */
