@@ -8,4 +8,4 @@ test('nothing that was acknowledged is lost, and nothing is half done, wherever 
   expect(histories).toBe(100)
   // Without writes there would be no points, and without points nothing would have been shown.
   expect(points).toBeGreaterThan(1000)
-}, 600_000)
+}, 1_800_000)
