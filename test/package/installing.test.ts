@@ -74,6 +74,8 @@ test('the package imports all that it depends on, and nothing else', () => {
         )
       ])
       .map(([, specifier]) => /^(@[^/]+\/)?[^/]+/.exec(specifier!)![0])
+      // The testkit runs on Node.js.
+      .filter((name) => !name.startsWith('node:'))
   )
   expect([...imported].sort()).toEqual(Object.keys(manifest().dependencies).sort())
 })
