@@ -28,6 +28,8 @@ export interface AnnouncerInit {
   logger: Logger
   /** The heads as they are now. */
   heads(): AnnouncedHead[]
+  /** How many they are. */
+  headCount(): number
   /** Whether nothing is being streamed or merged, so that the heads are worth telling. */
   isLevel(): boolean
 }
@@ -71,8 +73,11 @@ export class Announcer {
 
   /** Somebody else said that this is a head. */
   heard(id: BlockId): void {
+    const { limits, headCount } = this.#init
+    // Of many heads all have to be remembered: each replica would otherwise say again what the others just said.
+    const max = Math.max(limits.wantedHeadsMax, headCount())
     const oldest = this.#said.values().next().value
-    if (oldest !== undefined && this.#said.size >= this.#init.limits.wantedHeadsMax) this.#said.delete(oldest)
+    if (oldest !== undefined && this.#said.size >= max) this.#said.delete(oldest)
     this.#said.add(id)
   }
 

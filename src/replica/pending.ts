@@ -131,13 +131,13 @@ export class PendingBlocks {
   }
 
   /**
-   * The block to drop while a peer is over its budget: one at the top of its branch, for which nothing waits. What is
-   * below it stays, so that a branch that is longer than the budget is merged from its end, and is then gone through
-   * again from the head that is remembered. Dropping the end of a branch would drop all of it, and with it the patience
-   * for an ancestor that nobody has, for ever.
+   * The block to drop while a peer is over its budget, with all that waits for it. What is below it stays, so that a
+   * branch that is longer than the budget is merged from its end, and is then gone through again from the head that is
+   * remembered. A walk begins at the head, so the block that came first is the head or next to it. A stream begins at
+   * the end: dropping that would drop the whole branch, and with it the patience for an ancestor that nobody has, for
+   * ever; so where something waits for the first block and nothing for the last, the last one goes.
    *
-   * @param added - the block that came last. A walk begins at the top, so its top came first; a stream begins at the end,
-   * so its top is the block that came last; all others are looked at only where it is neither.
+   * @param added - the block that came last.
    */
   overBudget(
     from: PeerName,
@@ -150,10 +150,8 @@ export class PendingBlocks {
     if (budget === undefined || budget.blocks.size <= 1) return undefined
     if (budget.entries <= entriesMax && budget.bytes <= bytesMax) return undefined
     const [first] = budget.blocks.values()
-    if (first !== undefined && !this.isAwaited(first.id)) return first
-    if (budget.blocks.has(added.id) && !this.isAwaited(added.id)) return added
-    for (const block of budget.blocks.values()) if (!this.isAwaited(block.id)) return block
-    return first
+    const isStream = first !== undefined && this.isAwaited(first.id) && !this.isAwaited(added.id)
+    return isStream && budget.blocks.has(added.id) ? added : first
   }
 
   #count(block: PendingBlock, entries: number): void {

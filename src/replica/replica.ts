@@ -371,6 +371,7 @@ export class Replica {
     return new Announcer({
       ...{ broadcaster, clock, random, limits, logger, counters: this.counters },
       heads: () => this.heads().map(({ id, dagName }) => ({ id, dagName })),
+      headCount: () => this.stores.heads.count,
       isLevel: () => !this.#ingest.hasReady && (this.#fetcher?.pulling ?? 0) === 0
     })
   }

@@ -49,6 +49,11 @@ export class HeadsStore {
     return heads
   }
 
+  /** How many heads all DAGs have. */
+  get count(): number {
+    return this.#count
+  }
+
   /** All heads, or those of one DAG, greatest priority first. */
   list(dagName?: string): StoredHead[] {
     const ofDag = dagName === undefined ? undefined : this.#dags.get(dagName)

@@ -37,6 +37,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
     ...{ clock, random, counters, limits: { ...defaultLimits, ...limits } },
     logger: Object.assign(() => {}, { error: () => {}, trace: () => {} }),
     heads: () => heads,
+    headCount: () => heads.length,
     isLevel: () => network.level,
     broadcaster: {
       start: async () => {},
@@ -349,4 +350,12 @@ test('a head of a DAG with an endless name is said within the limit', async () =
   await announcer.stop()
   for (const { size } of messages) expect(size).toBeLessThanOrEqual(1024)
   expect(messages.flatMap((message) => message.heads.map(({ id }) => id))).toContain(head.id)
+})
+
+test('more heads than are remembered as wanted are not all said again, though others said every one of them', async () => {
+  const level = stage({ rebroadcastIntervalMs: 1000, wantedHeadsMax: 4 })
+  for (let index = 0; index < 20; index++) level.heads.push({ id: node(`${index}`).id, dagName: '' })
+  for (const { id } of level.heads) level.announcer.heard(id)
+  await level.clock.advance(1300)
+  expect(level.messages).toEqual([])
 })

@@ -13,10 +13,7 @@ const CHECK = 'changes replay to the state'
  * @returns what each key of them was at the end.
  * @throws CheckError
  */
-export function checkChain(
-  { name }: SimulatedReplica,
-  { number, changes }: Life
-): Map<string, string | undefined> {
+function checkChain({ name }: SimulatedReplica, { number, changes }: Life): Map<string, string | undefined> {
   const shown = new Map<string, string | undefined>()
   let sequence = 0
   for (const change of changes) {

@@ -30,10 +30,9 @@ export class WriteRecord {
   /** Rejections that nothing explains. */
   readonly unexplained: unknown[] = []
   /** What was asked for, in order, whatever came of it. */
-  readonly asked: Array<{ replica: string; keys: Iterable<string>; asked: number }> = []
+  readonly asked: Array<{ replica: string; keys: readonly string[]; asked: number }> = []
   #moments = 0
   attempted = 0
-  rejected = 0
 
   /** Waits, without holding anybody up, for a write that was just made. */
   watch(
@@ -53,7 +52,6 @@ export class WriteRecord {
         this.acknowledged.push(entry)
       },
       (error: unknown) => {
-        this.rejected++
         if (!(error instanceof Error && EXPLAINED.test(error.name))) this.unexplained.push(error)
       }
     )
@@ -66,7 +64,7 @@ export class WriteRecord {
   isSuperseded({ replica, asked, kept }: Acknowledged, key: string): boolean {
     return this.asked.some((other) => {
       const isBetween = other.asked > asked && other.asked < kept
-      return isBetween && other.replica === replica && [...other.keys].includes(key)
+      return isBetween && other.replica === replica && other.keys.includes(key)
     })
   }
 

@@ -70,13 +70,11 @@ const durability: Mutant[] = [
     'What one commit changes is one batch of the datastore.',
     'storage/commit.ts',
     [
-      'try { await rows.write(changes.rows) } catch (error) { if (await isUntouched',
-      `try {
-        const all = [...changes.rows]
-        const half = Math.ceil(all.length / 2)
-        await rows.write(new Map(all.slice(0, half)))
-        if (half < all.length) await rows.write(new Map(all.slice(half)))
-      } catch (error) { if (await isUntouched`
+      'return rows.write(changes.rows).catch(async (error) => { if (await isUntouched',
+      `const all = [...changes.rows]
+      const half = Math.ceil(all.length / 2)
+      const rest = () => (half < all.length ? rows.write(new Map(all.slice(half))) : undefined)
+      return rows.write(new Map(all.slice(0, half))).then(rest).catch(async (error) => { if (await isUntouched`
     ],
     STORE
   ),
