@@ -149,6 +149,8 @@ export class Ingest {
 
   #isDropped(id: BlockId, dagName: string): void {
     this.#init.counters.ignoredBlocks += 1
+    this.#init.state.oweClock()
+    this.#init.wake()
     this.settlement.settle(id)
     this.#init.dropped(id, dagName)
   }
@@ -365,6 +367,7 @@ export class Ingest {
       this.#drop(id)
       if (root) this.#evicted.add(id, from)
     }
+    this.#init.state.oweClock()
   }
 
   /** Asks again for the heads that were dropped over a budget, once half of what waited under it is gone. */

@@ -11,10 +11,15 @@ import { decodeState, encodeState, type StateRow, type StoredHead } from '../sto
 export class ReplicaState {
   #row: StateRow
   #clock: bigint
+  /** The clock as the next start will find it. */
+  #storedClock: bigint
+  /** What the clock was when a block came that leaves nothing else on the disk. */
+  #owedClock = 0n
 
   private constructor(row: StateRow) {
     this.#row = row
     this.#clock = row.clock
+    this.#storedClock = row.clock
   }
 
   static load(rowKey: string, bytes: Uint8Array | undefined): ReplicaState {
@@ -33,8 +38,18 @@ export class ReplicaState {
     return this.#clock
   }
 
+  /** Whether the clock has to be written for its own sake. */
+  get isClockOwed(): boolean {
+    return this.#owedClock > this.#storedClock
+  }
+
   observe(priority: bigint): void {
     this.#clock = observe(this.#clock, priority)
+  }
+
+  /** A block that counted for the clock leaves no row whose commit would write it. */
+  oweClock(): void {
+    this.#owedClock = this.#clock
   }
 
   /** A copy for one commit to change. */
@@ -45,17 +60,27 @@ export class ReplicaState {
   /** Takes a staged copy over, once it is durable. */
   adopt(staged: StagedState): void {
     this.#row = staged.row
+    this.#storedClock = staged.row.clock
   }
 
   /** Takes over a row that was mended. The clock never goes back. */
   replace(row: StateRow): void {
     this.observe(row.clock)
     this.#row = row
+    this.#storedClock = row.clock
   }
 
-  /** The row as it is now, with the clock as it is now: for commits that change nothing else. */
-  encode(): Uint8Array {
-    return encodeState({ ...this.#row, clock: this.#clock })
+  /**
+   * The row as it is now, with the clock as it is now: for commits that change nothing else of it.
+   *
+   * @returns its bytes, and what to call once they are durable.
+   */
+  encode(): { bytes: Uint8Array; stored(): void } {
+    const clock = this.#clock
+    const stored = (): void => {
+      this.#storedClock = clock
+    }
+    return { bytes: encodeState({ ...this.#row, clock }), stored }
   }
 }
 

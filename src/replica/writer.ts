@@ -141,7 +141,7 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    const { queue, ingest, wanted } = this.#init
+    const { queue, ingest, wanted, state } = this.#init
     while (this.#goesOn) {
       const task = this.#tasks.shift()
       if (task !== undefined) await task.run()
@@ -151,7 +151,7 @@ export class Writer {
       // Asked only now, because the pause may have ended while a local commit was under way.
       const mayMerge = this.#retryTimer === undefined
       if (mayMerge && ingest.hasReady) await this.#guard(() => this.#commitRemote())
-      else if (mayMerge && (ingest.hasUnstored || wanted.hasUnstored))
+      else if (mayMerge && (ingest.hasUnstored || wanted.hasUnstored || state.isClockOwed))
         await this.#guard(() => this.#storeWaiting())
       else if (queue.isEmpty && this.#tasks.length === 0) break
     }
@@ -232,9 +232,11 @@ export class Writer {
     const changes = new ChangeSet()
     const stored = [ingest.store(changes), wanted.store(changes)]
     if (this.#stopped) ingest.storeReady(changes)
-    if (changes.rows.size > 0) {
-      changes.put(stores.layout.state, state.encode())
+    if (changes.rows.size > 0 || state.isClockOwed) {
+      const row = state.encode()
+      changes.put(stores.layout.state, row.bytes)
       await stores.committer.commit(changes)
+      row.stored()
     }
     for (const done of stored) done()
   }
