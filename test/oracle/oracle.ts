@@ -33,13 +33,14 @@ export interface OracleState {
   invalid: number
 }
 
-interface Element {
+/** An element or a tombstone, as the bytes say it. */
+export interface Element {
   key: string
   id: string
   value: Uint8Array
 }
 
-interface Delta {
+export interface Delta {
   elements: Element[]
   tombstones: Element[]
   priority: bigint
@@ -47,7 +48,8 @@ interface Delta {
   requires: bigint[]
 }
 
-interface Node {
+/** One block on its own, as every replica must understand it. */
+export interface Node {
   /** A node is its multihash, and the block id is nothing but a spelling of that. */
   id: string
   cid: string
@@ -178,7 +180,7 @@ function dagNameOf(node: Node): string {
 }
 
 /** The id with its slash, or undefined if no sha2-256 block has this id. */
-function tombstoneId(id: string): string | undefined {
+export function tombstoneId(id: string): string | undefined {
   // The bytes 0x12 0x20 of the multihash always begin with CIQ and four bits of the fourth character; the
   // last character holds only the two last bits of the digest.
   if (!/^\/?CIQ[A-P][A-Z2-7]{50}[AIQY]$/.test(id)) return undefined
@@ -208,7 +210,8 @@ function base32(bytes: Uint8Array): string {
 const DAG_PB = 0x70
 const SHA2_256 = 0x12
 
-function decodeNode(block: Uint8Array): Node {
+/** What one block says, before any rule is applied to it. */
+export function decodeNode(block: Uint8Array): Node {
   const identity = { id: blockId(block), cid: blockCid(block) }
   // Whatever the bytes are, they are a node, or replicas that met them in another order would disagree.
   const dagPb = orUndefined(() => decodeDagPb(block))
