@@ -13,7 +13,9 @@ export class Inputs {
   constructor(target: Target, seed: string, corpus?: readonly Uint8Array[]) {
     this.#target = target
     this.#seed = seed
-    this.#corpus = corpus ?? readCorpus(target.name).map(({ bytes }) => bytes)
+    const kept = readCorpus(target.name).map(({ bytes }) => bytes)
+    // A new target has no corpus yet.
+    this.#corpus = corpus ?? (kept.length > 0 ? kept : target.seeds())
   }
 
   at(index: number): Uint8Array {
