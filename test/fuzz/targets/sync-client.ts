@@ -112,6 +112,8 @@ async function during(
     }
     await running
   }
+  // A stream that the peer resets while it is kept for the next request is noticed when it is closed or used.
+  await clock.pass(defaultLimits.syncIdleTimeoutMs)
   const { streamsOpen } = exchange.counters
   demand(
     streamsOpen === victim.openStreams().length,
