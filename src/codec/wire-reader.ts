@@ -98,6 +98,13 @@ export class WireReader {
     return value
   }
 
+  /** A varint that has to fit into 32 bits: what our own rows hold of counts and features. */
+  smallInteger(): number {
+    this.#varint()
+    if (this.#high !== 0) throw new WireError('A number is out of range')
+    return this.#low
+  }
+
   /** A length-delimited field as text. Invalid UTF-8 makes the message invalid. */
   string(): string {
     const bytes = this.bytes()

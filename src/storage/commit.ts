@@ -150,7 +150,8 @@ function decodeJournal(journalRow: string, bytes: Uint8Array): ChangeSet {
       const type = reader.safeInteger()
       const row = reader.string()
       if (type === PUT) changes.put(row, reader.bytes())
-      else changes.delete(row)
+      else if (type === DELETE) changes.delete(row)
+      else throw new TypeError('what is to be done with a row is unknown')
     }
   } catch (error) {
     throw new CorruptRowError(journalRow, error instanceof Error ? error.message : String(error))

@@ -108,7 +108,7 @@ export function encodeCurrent({ winner, otherCount }: CurrentRow): Uint8Array {
 export function decodeCurrent(row: string, bytes: Uint8Array): CurrentRow {
   return decode(row, bytes, (reader) => {
     const priority = reader.uint64()
-    const otherCount = reader.safeInteger()
+    const otherCount = reader.smallInteger()
     const id = blockIdFromDigest(reader.take(DIGEST_LENGTH))
     return { winner: { id, priority, value: reader.rest() }, otherCount }
   })
@@ -178,7 +178,9 @@ export function decodeLog(row: string, bytes: Uint8Array): LogRow {
   return decode(row, bytes, (reader) => {
     const [where] = reader.take(1)
     const id = blockIdFromDigest(reader.take(DIGEST_LENGTH))
-    return { id, bytes: where === BLOCK_INLINE ? reader.rest() : undefined }
+    if (where === BLOCK_INLINE) return { id, bytes: reader.rest() }
+    if (where === BLOCK_ELSEWHERE) return { id, bytes: undefined }
+    throw new TypeError('where its block is, is unknown')
   })
 }
 
@@ -210,7 +212,7 @@ export function encodeFeatures(features: readonly number[]): Uint8Array {
 export function decodeFeatures(row: string, bytes: Uint8Array): number[] {
   return decode(row, bytes, (reader) => {
     const features: number[] = []
-    while (!reader.done) features.push(reader.safeInteger())
+    while (!reader.done) features.push(reader.smallInteger())
     return features
   })
 }
@@ -220,7 +222,11 @@ export function encodeIgnored({ purged }: IgnoredRow): Uint8Array {
 }
 
 export function decodeIgnored(row: string, bytes: Uint8Array): IgnoredRow {
-  return decode(row, bytes, (reader) => ({ purged: reader.safeInteger() === 1 }))
+  return decode(row, bytes, (reader) => {
+    const purged = reader.smallInteger()
+    if (purged > 1) throw new TypeError('whether it was purged is unknown')
+    return { purged: purged === 1 }
+  })
 }
 
 export function encodeState(state: StateRow): Uint8Array {
@@ -248,7 +254,7 @@ export function decodeState(row: string, bytes: Uint8Array): StateRow {
       heads: undefined
     }
     for (const counter of COUNTERS) state[counter] = reader.safeInteger()
-    const heads = reader.safeInteger()
+    const heads = reader.smallInteger()
     if (heads !== HEADS_ELSEWHERE) state.heads = readHeads(reader, heads - 1)
     return state
   })
@@ -270,8 +276,8 @@ export function encodeMeta(meta: MetaRow): Uint8Array {
 }
 
 export function decodeMeta(row: string, bytes: Uint8Array): MetaRow {
-  return decode(row, bytes, () => {
-    const { layout, leastReader, topic } = JSON.parse(decoder.decode(bytes)) as Partial<MetaRow>
+  return decode(row, bytes, (reader) => {
+    const { layout, leastReader, topic } = JSON.parse(decoder.decode(reader.rest())) as Partial<MetaRow>
     if (!Number.isInteger(layout) || !Number.isInteger(leastReader)) throw new TypeError('it names no layout')
     if (topic !== undefined && typeof topic !== 'string') throw new TypeError('its topic is no text')
     return { layout: layout as number, leastReader: leastReader as number, topic }
@@ -290,7 +296,10 @@ function encode(write: (writer: WireWriter) => void): Uint8Array {
 
 function decode<T>(row: string, bytes: Uint8Array, read: (reader: WireReader) => T): T {
   try {
-    return read(new WireReader(plain(bytes)))
+    const reader = new WireReader(plain(bytes))
+    const value = read(reader)
+    if (!reader.done) throw new TypeError('it goes on after its end')
+    return value
   } catch (error) {
     throw new CorruptRowError(row, error instanceof Error ? error.message : String(error))
   }

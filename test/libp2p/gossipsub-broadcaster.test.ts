@@ -1,50 +1,8 @@
 // The broadcaster against a gossipsub that does what a test wants.
 import { describe, expect, test } from 'vitest'
 import { gossipsubBroadcaster } from '../../src/libp2p/index.ts'
-import type { EventLike, PubSubMessageLike } from '../../src/libp2p/types.ts'
 import { FakeLibp2p } from './fake-libp2p.ts'
-
-class FakePubSub {
-  globalSignaturePolicy = 'StrictSign'
-  started = true
-  readonly topics = new Set<string>()
-  readonly published: Array<{ topic: string; data: Uint8Array }> = []
-  readonly listeners = new Set<(event: EventLike<PubSubMessageLike>) => void>()
-  publishError: Error | undefined
-
-  getTopics(): string[] {
-    return [...this.topics]
-  }
-
-  subscribe(topic: string): void {
-    if (!this.started) throw new Error('Pubsub has not started')
-    this.topics.add(topic)
-  }
-
-  unsubscribe(topic: string): void {
-    if (!this.started) throw new Error('Pubsub is not started')
-    this.topics.delete(topic)
-  }
-
-  async publish(topic: string, data: Uint8Array): Promise<void> {
-    if (this.publishError !== undefined) throw this.publishError
-    this.published.push({ topic, data })
-  }
-
-  addEventListener(_type: string, listener: (event: EventLike<PubSubMessageLike>) => void): void {
-    this.listeners.add(listener)
-  }
-
-  removeEventListener(_type: string, listener: (event: EventLike<PubSubMessageLike>) => void): void {
-    this.listeners.delete(listener)
-  }
-
-  deliver(from: string | undefined, bytes = 1, topic = 'topic'): void {
-    const detail: PubSubMessageLike = { topic, data: new Uint8Array(bytes) }
-    if (from !== undefined) detail.from = { toString: () => from }
-    for (const listener of this.listeners) listener({ detail })
-  }
-}
+import { FakePubSub } from './fake-pubsub.ts'
 
 function newNode() {
   const libp2p = new FakeLibp2p('me')

@@ -7,8 +7,10 @@ import type { BlockId } from '../../src/crdt/delta.ts'
 import { SYNC_PROTOCOL, type SyncExchange, syncExchange } from '../../src/libp2p/index.ts'
 import {
   BatchSchema,
+  BlocksSchema,
   CursorSchema,
   HeadSchema,
+  HelloSchema,
   KnownSchema,
   RefusalSchema,
   type Request,
@@ -20,6 +22,7 @@ import {
 } from '../../src/libp2p/sync/messages_pb.ts'
 import { helloOf, request, response } from '../../src/libp2p/sync/protocol.ts'
 import { defaultLimits } from '../../src/options.ts'
+import { bytesField, join } from '../codec/wire-bytes.ts'
 import { FakeLibp2p, type FakeStream } from './fake-libp2p.ts'
 import { FakeReplica } from './fake-replica.ts'
 import { ManualClock, settle } from './manual-clock.ts'
@@ -54,6 +57,17 @@ const frameOf = (bytes: Uint8Array): Uint8Array =>
   encode.single(bytes, { maxDataLength: Number.POSITIVE_INFINITY }).subarray()
 const asked = (body: Request['body']): Uint8Array => frameOf(toBinary(RequestSchema, request(body)))
 const answered = (body: Response['body']): Uint8Array => frameOf(toBinary(ResponseSchema, response(body)))
+const manyIds = Array.from({ length: 1100 }, () => new Uint8Array(32))
+const manyHeads = manyIds.map((id) => create(HeadSchema, { id }))
+
+/** A frame of one message: what is given, and then half a million empty entries of one of its fields. */
+function manyEmpty(body: number, field: number, start: Uint8Array[]): Uint8Array {
+  const entry = bytesField(field, '')
+  const entries = new Uint8Array(500_000 * entry.length)
+  for (let at = 0; at < entries.length; at += entry.length) entries.set(entry, at)
+  return frameOf(bytesField(body, join(...start, entries)))
+}
+
 const hello = (topic = 'topic') => helloOf(topic, new FakeReplica().snapshot(), defaultLimits)
 
 async function openStream(): Promise<FakeStream> {
@@ -144,6 +158,36 @@ describe('a peer that opens a stream', () => {
         asked({ case: 'hello', value: hello() }),
         asked({ case: 'want', value: create(WantSchema, { have: [new Uint8Array(5)] }) })
       ]
+    ],
+    // Each entry of two bytes takes a hundred in memory, for as long as the stream is open.
+    [
+      'a hello of half a million heads that are empty',
+      [manyEmpty(1, 4, [toBinary(HelloSchema, { ...hello(), heads: manyHeads })])]
+    ],
+    ['a hello of half a million DAG names', [manyEmpty(1, 12, [toBinary(HelloSchema, hello())])]],
+    ['a want of half a million ids', [asked({ case: 'hello', value: hello() }), manyEmpty(2, 3, [])]],
+    [
+      'a want whose ids are empty after the thousandth',
+      [
+        asked({ case: 'hello', value: hello() }),
+        asked({ case: 'want', value: create(WantSchema, { samples: [...manyIds, new Uint8Array(0)] }) })
+      ]
+    ],
+    [
+      'blocks asked for by ids that are empty after the thousandth',
+      [
+        asked({ case: 'hello', value: hello() }),
+        asked({ case: 'blocks', value: create(BlocksSchema, { ids: [...manyIds, new Uint8Array(0)] }) })
+      ]
+    ],
+    [
+      'a head that is no digest after the thousandth',
+      [
+        asked({
+          case: 'hello',
+          value: { ...hello(), heads: [...manyHeads, create(HeadSchema)] }
+        })
+      ]
     ]
   ])('with %s is dropped and counted', async (_name, chunks) => {
     const stream = await attackWith(...chunks)
@@ -189,6 +233,18 @@ describe('a peer that opens a stream', () => {
     await clock.pass(2 * IDLE_MS + 1)
     expect(stream.isOpen).toBe(false)
     expect(exchange.counters.blocksOut).toBeLessThan(60)
+  })
+
+  test('with a hello that names DAGs again and again is believed as far as it makes sense', async () => {
+    const ignoredDags = [
+      ...Array(1000).fill('red'),
+      ...Array.from({ length: 60_000 }, (_, index) => `${index}`)
+    ]
+    await attackWith(asked({ case: 'hello', value: { ...hello(), ignoredDags } }))
+    const [said] = replica.claims
+    expect(said?.claim.ignoredDags.slice(0, 2)).toEqual(['red', '0'])
+    // As many as a hello of ours would tell.
+    expect(said?.claim.ignoredDags.length).toBeLessThan(20_000)
   })
 
   test('and goes on as it should is served all the same', async () => {
@@ -278,6 +334,12 @@ describe('a peer that is asked', () => {
       'invalid'
     ],
     ['says hello again', [helloAnswer(), helloAnswer()], 'invalid'],
+    [
+      // It would take two hundred times its size in memory.
+      'sends a batch of half a million empty blocks',
+      [helloAnswer(), [manyEmpty(4, 1, [])]],
+      'invalid'
+    ],
     [
       'refuses without a reason',
       [[answered({ case: 'refusal', value: create(RefusalSchema) })]],

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { blockIdOf } from '../../src/codec/block-id.ts'
 import { decodeNode } from '../../src/codec/node.ts'
 import { syncExchange } from '../../src/libp2p/index.ts'
+import { ENTRIES_MAX } from '../../src/libp2p/sync/entries.ts'
 import type { LimitName } from '../../src/options.ts'
 import type { ReceivedBlock } from '../../src/replica/ports.ts'
 import { FakeLibp2p } from './fake-libp2p.ts'
@@ -69,6 +70,25 @@ describe('a pull', () => {
       }),
       { numRuns: 40 }
     )
+  })
+
+  test('brings any number of tiny nodes, in frames of no more entries than a reader takes', {
+    timeout: 30_000
+  }, async () => {
+    const alice = new FakeReplica()
+    const count = ENTRIES_MAX + 1000
+    const id = await alice.write('any')
+    // A frame has room for more of these than may be in one message.
+    for (let sequence = 2; sequence <= count; sequence++) {
+      alice.log.push({ sequence, id, bytes: Uint8Array.of(1, sequence & 255, sequence >> 8) })
+    }
+    const { pull, stop, asking } = await connect(alice, new FakeReplica(), {
+      syncFrameBytes: 4 * 1024 * 1024
+    })
+    let received = 0
+    for await (const _ of pull()) received++
+    expect({ received, invalid: asking.counters.invalidFrames }).toEqual({ received: count, invalid: 0 })
+    await stop()
   })
 
   test('ends with what was there when it was asked for, though the answerer goes on writing', async () => {

@@ -167,3 +167,12 @@ test('a journal that is damaged is named, and nothing of it is applied', async (
   })
   expect([...datastore.rows().keys()]).toEqual([JOURNAL])
 })
+
+test('a journal whose entry is neither a put nor a delete is damaged, and deletes nothing', async () => {
+  const { datastore, rows } = faultyRows()
+  await rows.write(new Map([['/a', bytes(1)]]))
+  // What a bit of damage makes of the put of another row.
+  await rows.write(new Map([[JOURNAL, bytes(3, 2, 47, 97, 0, 0)]]))
+  await expect(replayJournal(rows, JOURNAL)).rejects.toMatchObject({ name: 'CorruptRowError' })
+  expect([...datastore.rows().keys()]).toEqual(['/a', JOURNAL])
+})

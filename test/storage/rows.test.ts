@@ -165,3 +165,31 @@ test('rows that were written are not changed by those written after them', () =>
   rows.encodeState({ clock: 1n, sequence: 1, digest, ...NO_COUNTS, heads: [] })
   expect(first).toEqual(copy)
 })
+
+describe('a row that no version writes is damaged', () => {
+  const priority = rows.encodePriority(1n)
+  const elsewhere = rows.encodeLog({ id, bytes: undefined })
+  const hugeCount = Uint8Array.from([1, 0x80, 0x80, 0x80, 0x80, 0x10, ...digest])
+
+  test.each<[string, (row: string, bytes: Uint8Array) => unknown, Uint8Array]>([
+    ['a priority with bytes after it', rows.decodePriority, Uint8Array.from([...priority, 0])],
+    ['a log entry that is neither here nor elsewhere', rows.decodeLog, Uint8Array.from([7, ...digest])],
+    ['a log entry that is elsewhere and here', rows.decodeLog, Uint8Array.from([...elsewhere, 1])],
+    ['an ignored DAG that is neither purged nor not', rows.decodeIgnored, Uint8Array.of(5)],
+    ['an ignored DAG with bytes after it', rows.decodeIgnored, Uint8Array.of(1, 1)],
+    ['a count of versions that could not be written again', rows.decodeCurrent, hugeCount],
+    ['a feature that could not be written again', rows.decodeFeatures, hugeCount.slice(1, 6)],
+    [
+      'a state with bytes after it',
+      rows.decodeState,
+      Uint8Array.from([
+        ...rows.encodeState({ clock: 1n, sequence: 1, digest, ...NO_COUNTS, heads: undefined }),
+        0
+      ])
+    ]
+  ])('%s', (_name, decode, bytes) => {
+    expect(() => decode(ROW, bytes)).toThrow(
+      expect.objectContaining({ name: 'CorruptRowError', message: expect.stringContaining(ROW) })
+    )
+  })
+})

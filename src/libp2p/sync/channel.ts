@@ -1,8 +1,8 @@
 /**
  * Protobuf messages over one stream, each a frame with its length before it.
  *
- * Invariants: a frame over the limit is refused by its length, before any of it is kept; bytes that are no valid
- * message abort the stream; a read or write that waits too long for the other side aborts the stream, and aborting
+ * Invariants: a frame over the limit is refused by its length, before any of it is kept, and one of too many entries
+ * before any of them is made; bytes that are no valid message abort the stream; a read or write that waits too long for the other side aborts the stream, and aborting
  * ends whatever waits on it. So no call here hangs, and each rejects with a `SyncError` or the stream's own error.
  */
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
@@ -10,6 +10,7 @@ import { decode, encode } from 'it-length-prefixed'
 import type { Clock } from '../../replica/ports.ts'
 import { ByteStream, StreamEndedError } from '../streams.ts'
 import type { SyncCounters } from './counters.ts'
+import { countEntries, ENTRIES_MAX } from './entries.ts'
 import { Pace, type PaceLimits } from './pace.ts'
 import { SyncError } from './sync-error.ts'
 
@@ -68,6 +69,7 @@ export class Channel<In extends DescMessage, Out extends DescMessage> {
       throw this.fail(this.#error ?? readError(error))
     }
     this.counters.bytesIn += frame.length
+    if (countEntries(frame) > ENTRIES_MAX) throw this.invalid('A message has too many entries')
     try {
       return fromBinary(this.#input, frame, { readUnknownFields: false })
     } catch (error) {

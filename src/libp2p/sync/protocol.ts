@@ -2,7 +2,8 @@
  * What the messages of the sync protocol say, in this package's own terms, and what of them is believed.
  *
  * Invariant: whatever leaves this file was checked: ids are of 32 bytes, names and numbers within their limits. What
- * breaks a limit is an error; heads beyond the limit are only left out, because peers may have other options.
+ * breaks a limit is an error; heads and ignored DAGs beyond the limit are only left out, because peers may have other
+ * options.
  */
 import { create } from '@bufbuild/protobuf'
 import { blockIdFromDigest, DIGEST_LENGTH, digestFromBlockId } from '../../codec/block-id.ts'
@@ -39,6 +40,9 @@ const GENERATION_BYTES_MAX = 64
 /** What a field other than its content takes in a message, at most. */
 const FIELD_OVERHEAD_BYTES = 16
 
+/** However large a request may be, a claim is kept for every peer. */
+const IGNORED_DAGS_BYTES_MAX = 1024 * 1024
+
 const utf8 = new TextEncoder()
 const bytesOf = (text: string): number => utf8.encode(text).length
 
@@ -65,7 +69,7 @@ export function helloOf(topic: string, snapshot: ReplicaSnapshot, limits: Limits
   const heads = firstThatFit(told, room, ({ dagName }) => DIGEST_LENGTH + bytesOf(dagName)).map(
     ({ id, dagName }) => create(HeadSchema, { id: digestFromBlockId(id), dagName })
   )
-  const ignoredDags = firstThatFit(snapshot.ignoredDags.filter(isTellable), room / 2, bytesOf)
+  const ignoredDags = firstThatFit(snapshot.ignoredDags.filter(isTellable), roomForDags(limits), bytesOf)
   return create(HelloSchema, {
     version: SYNC_VERSION,
     features: SYNC_FEATURES,
@@ -90,9 +94,12 @@ export function helloOf(topic: string, snapshot: ReplicaSnapshot, limits: Limits
 export function claimOf(hello: Hello, limits: Limits): PeerClaim {
   if (bytesOf(hello.topic) > TOPIC_BYTES_MAX) throw invalid('The topic is too long')
   if (bytesOf(hello.generation) > GENERATION_BYTES_MAX) throw invalid('The generation is too long')
+  // All are checked, those that are left out too: what is too short to be a head takes more memory than bytes.
+  for (const { id } of hello.heads) checkDigest(id)
   const heads = hello.heads
     .slice(0, limits.helloHeadsMax)
     .map((head): HeadClaim => ({ id: blockIdOfWire(head.id), dagName: dagNameOfWire(head.dagName) }))
+  const ignoredDags = [...new Set(hello.ignoredDags.map(dagNameOfWire))]
   const claim: PeerClaim = {
     heads,
     headsLeftOut: hello.headsLeftOut + hello.heads.length - heads.length,
@@ -100,7 +107,7 @@ export function claimOf(hello: Hello, limits: Limits): PeerClaim {
     generation: hello.generation,
     gaps: hello.gaps,
     deferred: hello.deferred,
-    ignoredDags: hello.ignoredDags.map(dagNameOfWire)
+    ignoredDags: firstThatFit(ignoredDags, roomForDags(limits), bytesOf)
   }
   if (hello.digestAlgorithm !== DIGEST_SUM_OF_HASHES) return claim
   if (hello.digest.length !== DIGEST_LENGTH) throw invalid('The digest has another length')
@@ -109,12 +116,17 @@ export function claimOf(hello: Hello, limits: Limits): PeerClaim {
 
 /** @throws SyncError if it is no digest. */
 export function blockIdOfWire(digest: Uint8Array): BlockId {
-  if (digest.length !== DIGEST_LENGTH) throw invalid('An id has another length')
+  checkDigest(digest)
   return blockIdFromDigest(digest)
 }
 
-/** @throws SyncError if one is no digest. */
+/**
+ * So many of the ids, at most.
+ *
+ * @throws SyncError if one is no digest, be it one of those that are left out.
+ */
 export function blockIdsOfWire(digests: readonly Uint8Array[], countMax: number): BlockId[] {
+  for (const digest of digests) checkDigest(digest)
   return digests.slice(0, countMax).map(blockIdOfWire)
 }
 
@@ -137,6 +149,11 @@ export function errorOfRefusal({ reason }: Refusal): SyncError {
   return new SyncError(failure, `The peer refused: ${failure}`)
 }
 
+/** What ignored DAGs may take in a hello of ours, and of a peer's claim in memory. */
+function roomForDags({ syncRequestBytesMax }: Limits): number {
+  return Math.min(syncRequestBytesMax / 4, IGNORED_DAGS_BYTES_MAX)
+}
+
 function firstThatFit<T>(items: readonly T[], room: number, bytes: (item: T) => number): T[] {
   let left = room
   const tooMuch = items.findIndex((item) => {
@@ -144,6 +161,10 @@ function firstThatFit<T>(items: readonly T[], room: number, bytes: (item: T) => 
     return left < 0
   })
   return items.slice(0, tooMuch === -1 ? items.length : tooMuch)
+}
+
+function checkDigest(digest: Uint8Array): void {
+  if (digest.length !== DIGEST_LENGTH) throw invalid('An id has another length')
 }
 
 function dagNameOfWire(name: string): string {

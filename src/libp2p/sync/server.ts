@@ -54,6 +54,9 @@ export interface ServerInit {
 /** Rows that are read though they are not sent, because reading on is cheaper than beginning anew. */
 const ROWS_BETWEEN_MAX = 256
 
+/** Of nodes of a few bytes each, a frame could hold more than its receiver takes. */
+const BATCH_BLOCKS_MAX = 64 * 1024
+
 /** Common ground as far as it was found for one answer. */
 interface Ground {
   snapshot: ReplicaSnapshot
@@ -100,6 +103,8 @@ export class SyncServer {
 
   async #want(want: Want): Promise<void> {
     const { replica, limits } = this.#init
+    // A hint, which is not looked at, but no place to keep bytes in.
+    blockIdsOfWire(want.heads, 0)
     this.#ground ??= { snapshot: replica.snapshot(), common: new Map(), rounds: 0 }
     const ground = this.#ground
     ground.rounds++
@@ -218,7 +223,8 @@ class Packer {
     const { syncFrameBytes, blockBytesMax } = this.#limits
     // A peer with the same limit would drop the stream, and with it every block that comes after.
     if (bytes.length > blockBytesMax) return
-    if (this.#bytes > 0 && this.#bytes + bytes.length > syncFrameBytes) await this.flush()
+    const isFull = this.#bytes + bytes.length > syncFrameBytes || this.#blocks.length === BATCH_BLOCKS_MAX
+    if (this.#blocks.length > 0 && isFull) await this.flush()
     this.#blocks.push(bytes)
     this.#bytes += bytes.length
     this.#sequence = sequence

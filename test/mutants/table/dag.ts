@@ -150,8 +150,18 @@ const clock: Mutant[] = [
     'clock-of-waiting-block-not-persisted',
     'The clock that a waiting block raised is written with it.',
     'replica/state.ts',
-    ['encodeState({ ...this.#row, clock: this.#clock })', 'encodeState(this.#row)'],
+    ['encodeState({ ...this.#row, clock })', 'encodeState(this.#row)'],
     ['replica/ancestors.test.ts']
+  ),
+  mutant(
+    'clock-of-ignored-block-not-persisted',
+    'The clock that a block of an ignored DAG raised is written, although nothing of the block is.',
+    'replica/ingest.ts',
+    [
+      'this.#init.counters.ignoredBlocks += 1\n    this.#init.state.oweClock()',
+      'this.#init.counters.ignoredBlocks += 1'
+    ],
+    ['replica/ignored-clock.test.ts']
   )
 ]
 
