@@ -145,8 +145,10 @@ export class SimulatedNetwork implements Fabric {
   }
 
   /** Says a message to all subscribers that it can reach. Used by pubsub. */
-  gossip(from: string, topic: string, bytes: Uint8Array): void {
+  gossip(from: string, topic: string, given: Uint8Array): void {
     this.messages++
+    // On a wire nobody shares memory: neither with the speaker nor with other hearers.
+    const bytes = new Uint8Array(given)
     const message = { at: this.#clock.now(), from, topic, bytes }
     this.#onGossip(message)
     // Whoever hears it passes it on; each takes it from whom it comes first.
@@ -158,7 +160,11 @@ export class SimulatedNetwork implements Fabric {
           const isFirst = !reached.has(remote.name)
           reached.add(remote.name)
           if (this.#nodes.get(remote.name) !== remote || remote.name === from) return
-          const isHeard = remote.pubsub.receive({ topic, data: bytes, from: { toString: () => from } })
+          const isHeard = remote.pubsub.receive({
+            topic,
+            data: bytes.slice(),
+            from: { toString: () => from }
+          })
           if (isHeard) this.#onHeard(message, remote)
           if (isFirst && this.#isChain(from, remote)) this.#clock.setTimeout(() => wave(remote), HOP_MS)
         })

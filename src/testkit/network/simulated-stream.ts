@@ -2,7 +2,8 @@
  * A stream between two simulated nodes, in the shape of libp2p 2's: bytes with latency, bandwidth and a window.
  *
  * Invariants: bytes arrive in order; a writer is held back while a window of what it wrote is unread, as a muxer holds
- * it back; an abort of either side, or the end of the connection, ends every wait of both.
+ * it back; an abort of either side, or the end of the connection, ends every wait of both; of the reason of an abort the
+ * other side learns nothing, as it does not from a reset.
  */
 import type { Link } from './link.ts'
 
@@ -16,7 +17,8 @@ class Pipe {
   readonly #arrived: Uint8Array[] = []
   #unreadBytes = 0
   #isEnded = false
-  #error: Error | undefined
+  /** Why it is at its end, for who reads and for who writes. */
+  #error: { reader: Error; writer: Error } | undefined
   #change = Promise.withResolvers<void>()
 
   constructor(link: Link) {
@@ -25,7 +27,7 @@ class Pipe {
 
   async write(bytes: Uint8Array): Promise<void> {
     while (this.#unreadBytes > WINDOW_BYTES && this.#error === undefined) await this.#change.promise
-    if (this.#error !== undefined) throw this.#error
+    if (this.#error !== undefined) throw this.#error.writer
     this.#unreadBytes += bytes.length
     this.#link.stream(bytes.length, () => {
       this.#arrived.push(bytes)
@@ -40,14 +42,14 @@ class Pipe {
     })
   }
 
-  fail(error: Error): void {
+  fail(error: { reader: Error; writer: Error }): void {
     this.#error ??= error
     this.#changed()
   }
 
   async *read(): AsyncGenerator<Uint8Array> {
     for (;;) {
-      if (this.#error !== undefined) throw this.#error
+      if (this.#error !== undefined) throw this.#error.reader
       const bytes = this.#arrived.shift()
       if (bytes !== undefined) {
         this.#unreadBytes -= bytes.length
@@ -83,8 +85,9 @@ export class SimulatedStream {
 
   /** Ends it on both sides, at once. */
   abort(error: Error): void {
-    this.#incoming.fail(error)
-    this.#outgoing.fail(error)
+    const reset = Object.assign(new Error('The stream has been reset'), { name: 'StreamResetError' })
+    this.#incoming.fail({ reader: error, writer: reset })
+    this.#outgoing.fail({ reader: reset, writer: error })
   }
 }
 
