@@ -1,7 +1,14 @@
 /**
- * `datastore-crdt/testkit`: a simulated world for tests of apps that replicate, and the oracle that the store itself is
- * held to. For Node.js and for tests: nothing of it belongs into an app.
+ * `datastore-crdt/testkit`: a simulated world for tests of apps that replicate, the oracle that the store itself is held
+ * to, and acceptance suites for what can be put below or beside a store. For Node.js and for tests: nothing of it belongs
+ * into an app.
  */
+export { testBlockExchange } from './acceptance/block-exchange.ts'
+export { type BroadcasterGroup, testBroadcaster } from './acceptance/broadcaster.ts'
+export { testDatastore } from './acceptance/datastore.ts'
+export type { DatastoreUnderTest } from './acceptance/datastore-rows.ts'
+export type { ExchangeGroup } from './acceptance/exchange-group.ts'
+export type { TestRunner, Until } from './acceptance/runner.ts'
 export { CheckError } from './checkers/check-error.ts'
 export { checkEqualsOracle } from './checkers/equals-oracle.ts'
 export { type DatastoreKind, DiskError } from './disk/simulated-datastore.ts'
