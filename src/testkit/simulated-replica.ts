@@ -11,7 +11,7 @@ import { type CrdtDatastoreInit, createCrdtDatastore } from '../create.ts'
 import type { CrdtDatastore } from '../datastore.ts'
 import type { Change, GapChange } from '../events.ts'
 import type { LimitName } from '../options.ts'
-import type { ComponentLogger, Random } from '../replica/ports.ts'
+import type { Clock, ComponentLogger, Random } from '../replica/ports.ts'
 import { type DatastoreKind, SimulatedDatastore } from './disk/simulated-datastore.ts'
 import { SimulatedDisk } from './disk/simulated-disk.ts'
 import type { SimulatedNetwork } from './network/simulated-network.ts'
@@ -26,7 +26,10 @@ const LOG_LINES_KEPT = 1000
 /** How a replica is made. Limits and options of the store can be given under their own names. */
 export interface SimulatedReplicaInit
   extends Partial<Record<LimitName, number>>,
-    Pick<CrdtDatastoreInit, 'coalesce' | 'durability' | 'namespace' | 'allowPeer' | 'deltaCodec'> {
+    Pick<
+      CrdtDatastoreInit,
+      'coalesce' | 'durability' | 'namespace' | 'allowPeer' | 'deltaCodec' | 'putHook' | 'deleteHook'
+    > {
   /**
    * What its disk holds at first.
    *
@@ -70,12 +73,17 @@ interface Process {
   datastore: SimulatedDatastore
   node: SimulatedNode
   clock: ClockScope
+  /** Apart from the store's, so that what the store left behind can be told from what the app did. */
+  appClock: ClockScope
 }
 
 /** A replica: its disk, and the processes that run over it one after the other. */
 export class SimulatedReplica {
+  /** By which the network and the world know it. */
   readonly name: string
+  /** What it is in. */
   readonly world: Surroundings
+  /** Its disk, on which faults are set: `replica.disk.faults.writeMs = () => 20`. */
   disk: SimulatedDisk
   /** What each of its processes told, the last one's at the end. */
   readonly lives: Life[] = []
@@ -114,7 +122,17 @@ export class SimulatedReplica {
     return this.#process?.node
   }
 
-  /** Timers that its process has open. */
+  /**
+   * A clock for the app that runs in this process: its timers end with the process.
+   *
+   * @throws TypeError if none does.
+   */
+  get clock(): Clock {
+    if (this.#process === undefined) throw new TypeError(`${this.name} is not running`)
+    return this.#process.appClock
+  }
+
+  /** Timers that the store of its process has open. */
   get timers(): number {
     return this.#process?.clock.timers ?? 0
   }
@@ -129,7 +147,12 @@ export class SimulatedReplica {
     return this.#init.durability === 'fsync'
   }
 
-  /** Starts a process over its disk, and returns when the store is open. Does nothing if one runs. */
+  /**
+   * Starts a process over its disk, and returns when the store is open. Does nothing if one runs.
+   *
+   * @throws what `createCrdtDatastore` and `CrdtDatastore.start` throw. A process whose store could not be started is
+   * there all the same, until it is closed or crashes.
+   */
   async start(): Promise<void> {
     if (this.#process !== undefined) return
     const { disk: _disk, kind: _kind, ...options } = this.#init
@@ -153,7 +176,7 @@ export class SimulatedReplica {
       ...options,
       start: false
     })
-    this.#process = { store, datastore, node, clock: scope }
+    this.#process = { store, datastore, node, clock: scope, appClock: clock.scope() }
     this.disk.onStop = () => this.crash()
     store.addEventListener('change', ({ detail }) => {
       life.changes.push(detail)
@@ -168,9 +191,8 @@ export class SimulatedReplica {
   }
 
   /**
-   * Closes the store as an app would.
-   *
-   * @throws Error if the process leaves anything running or registered.
+   * Closes the store as an app would, and ends the process. If the store leaves anything running or registered, the
+   * next call of the world throws.
    */
   async close(): Promise<void> {
     const process = this.#process
@@ -187,6 +209,7 @@ export class SimulatedReplica {
         this.world.network.leave(this.name)
         process.datastore.kill()
         process.clock.kill()
+        process.appClock.kill()
         if (left.length > 0) this.world.fail(`${this.name} left behind: ${left.join(', ')}`)
       }
     }
@@ -200,6 +223,7 @@ export class SimulatedReplica {
     this.deaths++
     process.datastore.kill()
     process.clock.kill()
+    process.appClock.kill()
     this.world.network.leave(this.name)
     this.#process = undefined
     this.disk.onStop = () => {}

@@ -14,13 +14,18 @@ import { streamOf } from './seeded-random.ts'
 import { SimulatedReplica, type SimulatedReplicaInit, type Surroundings } from './simulated-replica.ts'
 import { Trace } from './trace.ts'
 import { Traffic } from './traffic.ts'
-import { VirtualClock } from './virtual-clock.ts'
+import { VirtualClock, VirtualTimeoutError } from './virtual-clock.ts'
+import { reportOf } from './world-report.ts'
 
 /** How a world is made. */
 export interface WorldInit {
-  /** All chance of the world comes from it. */
+  /** A whole number. All chance of the world comes from it. */
   seed: number
-  /** How its links are: latency, loss, duplication, bandwidth. */
+  /**
+   * How its links are: latency, loss, duplication, bandwidth.
+   *
+   * @default GOOD_LINK
+   */
   link?: Partial<LinkConditions>
   /**
    * The topic of its replicas.
@@ -36,10 +41,15 @@ export class WorldError extends Error {
   override name = 'WorldError'
 }
 
+/** How long something may take that is waited for, in virtual milliseconds. */
+const WAITING_MS_MAX = 60_000
 /** How long replicas may take to become level once nothing is wrong any more, in virtual milliseconds. */
 const CONVERGENCE_MS_MAX = 30 * 60_000
 
-/** A world. A test makes one of a seed, puts replicas into it, and closes it in the end. */
+/**
+ * A world. A test makes one of a seed, puts replicas into it, and closes it in the end. Nothing happens in it but while
+ * somebody waits for it: by `run`, `until`, `advance` and `converge`.
+ */
 export class World implements Surroundings {
   readonly seed: number
   readonly topic: string
@@ -144,14 +154,33 @@ export class World implements Surroundings {
     return replica
   }
 
-  /** Waits for something while virtual time goes on: `await world.run(alice.store.put(key, value))`. */
-  async run<T>(work: Promise<T>, withinMs?: number): Promise<T> {
-    const result = await this.clock.during(work, withinMs === undefined ? {} : { withinMs })
+  /**
+   * Waits for something while virtual time goes on: `await world.run(alice.store.put(key, value))`. A function is
+   * called; what it does must not wait for the world itself.
+   *
+   * @param withinMs - virtual milliseconds; 60,000 if they are not given.
+   * @throws VirtualTimeoutError if it takes longer, as work does whose process was killed.
+   * @throws WorldError if something happened meanwhile that must not, and whatever the work rejects with.
+   */
+  async run<T>(work: Promise<T> | (() => T | Promise<T>), withinMs = WAITING_MS_MAX): Promise<T> {
+    const begun = typeof work === 'function' ? new Promise<T>((resolve) => resolve(work())) : work
+    const result = await this.#withSeed(this.clock.during(begun, { withinMs }))
     this.#throwFailure()
     return result
   }
 
-  /** Lets virtual time pass. */
+  /**
+   * Lets time pass until a condition holds; it is looked at after every instant in which something happened.
+   *
+   * @param withinMs - virtual milliseconds; 60,000 if they are not given.
+   * @throws VirtualTimeoutError if it does not hold by then.
+   */
+  async until(condition: () => boolean | Promise<boolean>, withinMs = WAITING_MS_MAX): Promise<void> {
+    await this.#withSeed(this.clock.until(condition, { withinMs }))
+    this.#throwFailure()
+  }
+
+  /** Lets so many milliseconds of virtual time pass. */
   async advance(ms: number): Promise<void> {
     await this.clock.advance(ms)
     this.#throwFailure()
@@ -163,7 +192,10 @@ export class World implements Surroundings {
     this.network.partition(groups)
   }
 
-  /** From now on nothing goes from one replica to another, while the other direction works. */
+  /**
+   * From now on nothing goes from one replica to another, while the other direction works. After 15 seconds both take
+   * their connection for lost.
+   */
   cut(from: string, to: string): void {
     this.trace.add('world', 'cut', `${from} -> ${to}`)
     this.network.cut(from, to)
@@ -186,15 +218,13 @@ export class World implements Surroundings {
   /**
    * Waits until all running replicas have the same nodes and nothing under way.
    *
+   * @param withinMs - virtual milliseconds; half an hour if they are not given.
    * @throws VirtualTimeoutError telling how they differ, if they do not within the time.
    */
   async converge(withinMs = CONVERGENCE_MS_MAX): Promise<void> {
     try {
-      await this.clock.until(() => this.#areLevel(), {
-        withinMs,
-        everyMs: 1000,
-        what: 'the replicas are level'
-      })
+      const what = 'the replicas are level'
+      await this.#withSeed(this.clock.until(() => this.#areLevel(), { withinMs, everyMs: 1000, what }))
     } catch (error) {
       const states = await Promise.all(
         this.running().map(async (one) => `\n  ${one.name}: ${await stateOf(one)}`)
@@ -216,6 +246,21 @@ export class World implements Surroundings {
   fail(message: string): void {
     this.trace.add('world', 'fails', message)
     this.#failures.push(new WorldError(`${message} (seed ${this.seed})`))
+  }
+
+  /** What a person needs who looks for a mistake: the seed, the DAG of every running replica, the end of the trace. */
+  async report(): Promise<string> {
+    return await reportOf(this)
+  }
+
+  /** Time that runs out is a failure of this seed. */
+  async #withSeed<T>(waiting: Promise<T>): Promise<T> {
+    try {
+      return await waiting
+    } catch (error) {
+      if (error instanceof VirtualTimeoutError) error.message += ` (seed ${this.seed})`
+      throw error
+    }
   }
 
   #throwFailure(): void {

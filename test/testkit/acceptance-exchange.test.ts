@@ -17,7 +17,9 @@ async function simulated(
   broken: (exchange: Whole) => BlockExchange = (exchange) => exchange
 ): Promise<ExchangeGroup> {
   const peers = new SimulatedPeers(count, { connected: false, patienceMs: 5000 })
-  const { until, leftBehind, connect, disconnect, clock, random } = peers
+  const { until, leftBehind, connect, disconnect } = peers
+  const { clock } = peers.world
+  const random = peers.world.random('exchanges')
   const members = peers.nodes.map((libp2p) => ({
     name: libp2p.name,
     exchange: broken(syncExchange({ libp2p, clock, random }, { topic }))
