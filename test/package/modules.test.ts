@@ -40,6 +40,10 @@ test("a user's program runs", async () => {
   )
 })
 
+test("a user's test runs in a simulated world", async () => {
+  expect(await runNode(folder, ['world.mts'])).toBe('hello\n')
+})
+
 test('stack traces name the sources', async () => {
   const program = `require('${manifest().name}').createCrdtDatastore({}).catch(({ stack }) => console.log(stack))`
   const stack = await runNode(folder, ['--enable-source-maps', '--eval', program])

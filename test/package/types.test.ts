@@ -13,7 +13,7 @@ const STRICT = [
 /** Types of Node come from this project's own, so that nothing else is installed into the user's. */
 const WITH_NODE = ['--typeRoots', join(projectFolder, 'node_modules', '@types'), '--types', 'node']
 
-const ES_MODULES = ['imports.mts', 'program.mts', 'libp2p-versions.mts']
+const ES_MODULES = ['imports.mts', 'program.mts', 'world.mts', 'libp2p-versions.mts']
 
 let folder: string
 
