@@ -5,6 +5,7 @@ export class CheckError extends Error {
   /** The name of the check. */
   readonly check: string
 
+  /** Made by the checks. */
   constructor(check: string, found: string) {
     super(`${check}: ${found}`)
     this.check = check

@@ -17,12 +17,16 @@ const CHECK = 'a replica equals the oracle'
 const HISTORIES = 4
 
 /**
+ * Compares what a store shows with what its blocks mean, worked out anew by an independent implementation. It reads the
+ * whole store, which must be idle meanwhile.
+ *
+ * @param replica - a replica of a world, or any store under a name for the message.
  * @param nodes - its DAG, if it was read already.
  * @param blocks - what was decoded for other replicas of its world.
- * @throws CheckError
+ * @throws CheckError telling what it shows and what it should.
  */
 export async function checkEqualsOracle(
-  replica: SimulatedReplica,
+  replica: Pick<SimulatedReplica, 'name' | 'store'>,
   nodes?: readonly ReadNode[],
   blocks: KnownBlocks = new KnownBlocks()
 ): Promise<void> {

@@ -12,7 +12,7 @@ export interface DagNode {
   bytes: Uint8Array
 }
 
-export async function dagOf({ store }: SimulatedReplica): Promise<DagNode[]> {
+export async function dagOf({ store }: Pick<SimulatedReplica, 'store'>): Promise<DagNode[]> {
   const nodes: DagNode[] = []
   for await (const { cid, links, ...node } of store.dag.traverse()) {
     nodes.push({ ...node, cid: cid.toString(), links: links.map((link) => link.toString()) })

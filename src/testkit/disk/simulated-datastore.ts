@@ -23,14 +23,21 @@ export class DiskError extends Error {
   override name = 'DiskError'
 }
 
+/** An interface-datastore over a simulated disk. */
 export class SimulatedDatastore implements Datastore {
+  /** What it reads and writes. */
   readonly disk: SimulatedDisk
+  /** How it writes batches. */
   readonly kind: DatastoreKind
   /** Present where the datastore is of the kind `level`, by which the engine knows it. */
   readonly db?: SimulatedLevel
   readonly #clock: Clock
   #killed = false
 
+  /**
+   * @param disk - it may have had other datastores, one after the other.
+   * @param init - the clock is for slow writes; the kind is `level` unless another is given.
+   */
   constructor(disk: SimulatedDisk, { clock, kind = 'level' }: { clock: Clock; kind?: DatastoreKind }) {
     this.disk = disk
     this.kind = kind
@@ -38,7 +45,7 @@ export class SimulatedDatastore implements Datastore {
     if (kind === 'level') this.db = new SimulatedLevel(this)
   }
 
-  /** The process is gone. */
+  /** The process is gone: no call is answered any more. */
   kill(): void {
     this.#killed = true
   }

@@ -30,6 +30,7 @@ export interface DiskFaults {
 
 /** A disk. A test can set its `faults`, take its power and copy it. */
 export class SimulatedDisk {
+  /** How it fails from now on; an empty object for not at all. */
   faults: DiskFaults = {}
   /** Writes that were asked for, failed ones included. */
   writes = 0
@@ -82,7 +83,11 @@ export class SimulatedDisk {
     this.#unflushed = []
   }
 
-  /** Takes back what a loss of power at this moment destroys: writes that were not flushed, the newest first. */
+  /**
+   * Takes back what a loss of power at this moment destroys: writes that were not flushed, the newest first.
+   *
+   * @returns how many writes were lost.
+   */
   losePower(random: Random): number {
     const lost = below(random, this.#unflushed.length + 1)
     for (const replaced of this.#unflushed.splice(this.#unflushed.length - lost).reverse()) {

@@ -17,16 +17,20 @@ const REDIAL_MS = 200
 /** How long gossip takes at each node that passes it on, in milliseconds. */
 const HOP_MS = 1
 
-/** A message as it was said. */
+/** A message of gossip as it was said. */
 export interface GossipMessage {
+  /** When, in milliseconds of virtual time. */
   at: number
   from: string
   topic: string
   bytes: Uint8Array
 }
 
+/** How a network is made. */
 export interface SimulatedNetworkInit {
+  /** Its time. */
   clock: Clock
+  /** Its chance: loss, duplication, jitter. */
   random: Random
   /** How every link is, unless it is given others. */
   conditions?: Partial<LinkConditions>
@@ -36,6 +40,7 @@ export interface SimulatedNetworkInit {
   onHeard?: (message: GossipMessage, by: SimulatedNode) => void
 }
 
+/** Nodes with the shape of libp2p's, for stores, broadcasters and exchanges; a `World` has one. */
 export class SimulatedNetwork implements Fabric {
   readonly #clock: Clock
   readonly #random: Random

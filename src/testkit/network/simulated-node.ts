@@ -70,9 +70,12 @@ export class SimulatedConnection implements ConnectionLike {
   readonly #opening = new Set<(error: Error) => void>()
 }
 
+/** A node of a `SimulatedNetwork`, made by its `join`: give it to whatever takes a libp2p node. */
 export class SimulatedNode implements Libp2pLike {
+  /** Its name in the network. */
   readonly name: string
   readonly network: Fabric
+  /** Its name as others see it. */
   readonly peerId: PeerIdLike
   readonly pubsub: SimulatedPubSub
   readonly services: { pubsub: SimulatedPubSub }
