@@ -1,8 +1,11 @@
 // A world as a test of an app uses it: time, faults, what is left behind, and what a failure tells.
 import { Key } from 'interface-datastore'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { CrdtDatastore } from '../../src/datastore.ts'
 import { SimulatedDisk, World, type WorldInit } from '../../src/testkit/index.ts'
+
+// A busy machine takes its time; no test waits for anything else.
+vi.setConfig({ testTimeout: 60_000 })
 
 const key = new Key('/key')
 const bytes = (text: string) => new TextEncoder().encode(text)
