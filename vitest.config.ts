@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/compliance/**', 'test/e2e/**', 'test/package/**'],
+          exclude: ['test/compliance/**', 'test/e2e/**', 'test/package/**', 'test/processes/**'],
           pool: 'threads'
         }
       },
@@ -41,6 +41,17 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      },
+      {
+        // Processes that are killed, and networks that break. Each file has the machine to itself.
+        test: {
+          name: 'processes',
+          include: ['test/processes/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 120_000
         }
       },
