@@ -45,12 +45,15 @@ export default defineConfig({
         }
       },
       {
-        // Processes that are killed, and networks that break. Each file has the machine to itself.
+        // Processes that are killed, and networks that break. Each file has the machine to itself, but within one some
+        // tests run at a time, since they wait for timeouts.
         test: {
           name: 'processes',
           include: ['test/processes/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
+          sequence: { concurrent: true },
+          maxConcurrency: 4,
           testTimeout: 3_600_000,
           hookTimeout: 120_000
         }

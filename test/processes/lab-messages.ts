@@ -3,7 +3,7 @@
  */
 import type { Change } from './workload.ts'
 
-/** A store's numbers, and those of its process. */
+/** A store's numbers, and how many connections its node has. */
 export interface LabStats {
   keys: number
   nodes: number
@@ -16,12 +16,12 @@ export interface LabStats {
   sync: Record<string, number>
   broadcast: Record<string, number>
   connections: number
-  memoryBytes: number
 }
 
 export interface LabMethods {
   /** Dials once. */
   connect(address: string): Promise<void>
+  put(key: string, text: string): Promise<void>
   /** Writes in all lanes, each from its step on, until it is killed. */
   write(init: { seed: number; from: number[] }): Promise<void>
   /** Writes a history: so many puts, of values of so many bytes, to two DAGs. */
@@ -29,6 +29,8 @@ export interface LabMethods {
   /** Waits for a number of nodes, a digest, or both. */
   reached(goal: { nodes?: number; digest?: string; withinMs: number }): Promise<LabStats>
   stats(): Promise<LabStats>
+  /** The bytes in buffers that something still needs. */
+  buffered(): Promise<number>
   /** `verify`, and whether the heads are true tips with every node below them: whatever is wrong. */
   check(): Promise<{ nodes: number; problems: string[] }>
   /** Every key, and the fingerprint of its value. */

@@ -9,6 +9,8 @@
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createCrdtDatastore } from 'datastore-crdt'
 import { Key } from 'interface-datastore'
@@ -90,6 +92,10 @@ const methods: LabMethods = {
     await libp2p.dial(multiaddr(address))
   },
 
+  async put(key, text) {
+    await store.put(new Key(key), new TextEncoder().encode(text))
+  },
+
   async write({ seed, from }) {
     const lane = async (number: number): Promise<void> => {
       for (let index = from[number] ?? 0; ; index++) await write(stepOf(seed, number, index))
@@ -129,8 +135,15 @@ const methods: LabMethods = {
     return {
       ...{ keys, nodes, heads, gaps, pending, wanted, digest: await store.digest() },
       ...{ counters: { ...counters }, sync: { ...sync! }, broadcast: { ...broadcast! } },
-      ...{ connections: libp2p.getConnections().length, memoryBytes: process.memoryUsage.rss() }
+      ...{ connections: libp2p.getConnections().length }
     }
+  },
+
+  async buffered() {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    collectGarbage()
+    return process.memoryUsage().arrayBuffers
   },
 
   async check() {
