@@ -81,6 +81,12 @@ export interface BlockExchange {
   canPull?(peer: PeerName): boolean
   /** Peers that can be asked for blocks now. */
   peers(): PeerName[]
+  /**
+   * Tells one connected peer, by another way than gossip, what is here and was not told to it yet. Called with every
+   * rebroadcast, since gossip may be broken between two peers without either noticing. Absent where there is no such
+   * way.
+   */
+  remind?(): void
 }
 
 /** A head as peers tell it to each other. */

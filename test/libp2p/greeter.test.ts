@@ -218,4 +218,61 @@ describe('hellos over libp2p 2', () => {
     expect(alice.libp2p.openStreams()).toEqual([])
     expect(clock.timers).toBe(0)
   })
+
+  test('a peer is told again, outside of gossip, what came since its last hello, and nothing where nothing came', async () => {
+    const clock = new ManualClock()
+    const alice = await start('alice', clock)
+    const bob = await start('bob', clock)
+    alice.libp2p.connect(bob.libp2p)
+    await clock.pass(60_000)
+    for (const { exchange } of [alice, bob]) exchange.remind?.()
+    await clock.pass(60_000)
+    expect([alice.libp2p.opened, bob.libp2p.opened]).toEqual([0, 1])
+    // Gossip that is broken in one direction carries nothing of it, and gossip says nothing of that.
+    const head = await alice.replica.write('a')
+    for (const { exchange } of [alice, bob]) exchange.remind?.()
+    await clock.pass(60_000)
+    expect(bob.replica.claims.at(-1)?.claim.heads).toEqual([{ id: head, dagName: '' }])
+    expect([alice.libp2p.opened, bob.libp2p.opened]).toEqual([0, 2])
+    alice.exchange.remind?.()
+    await clock.pass(60_000)
+    expect(bob.libp2p.opened).toBe(2)
+    await Promise.all([alice.exchange.stop(), bob.exchange.stop()])
+    expect(clock.timers).toBe(0)
+  })
+
+  test('of many peers one is told at a time', async () => {
+    const clock = new ManualClock()
+    const alice = await start('alice', clock)
+    const others = await Promise.all(['bob', 'carol', 'dave'].map((name) => start(name, clock)))
+    for (const { libp2p } of others) alice.libp2p.connect(libp2p)
+    await clock.pass(60_000)
+    await alice.replica.write('a')
+    const opened = (): number => others.reduce((sum, { libp2p }) => sum + libp2p.opened, 0)
+    for (let count = 1; count <= 3; count++) {
+      alice.exchange.remind?.()
+      await clock.pass(60_000)
+      expect(opened()).toBe(3 + count)
+    }
+    alice.exchange.remind?.()
+    await clock.pass(60_000)
+    expect(opened()).toBe(6)
+    await Promise.all([alice, ...others].map(({ exchange }) => exchange.stop()))
+  })
+
+  test('of two connections with a peer the newer one is used, since the older one may be dead', async () => {
+    const clock = new ManualClock()
+    const alice = await start('alice', clock)
+    const bob = await start('bob', clock)
+    bob.libp2p.connect(alice.libp2p)
+    await clock.pass(60_000)
+    bob.libp2p.connect(alice.libp2p)
+    await bob.replica.write('b')
+    const { signal } = new AbortController()
+    for await (const _ of alice.exchange.pull({ peer: 'bob', want: [], signal }));
+    const [old, young] = alice.libp2p.connections
+    // The hello of the first connection, and what was asked for over the second.
+    expect([old?.streams.length, young?.streams.length]).toEqual([1, 1])
+    await Promise.all([alice.exchange.stop(), bob.exchange.stop()])
+  })
 })

@@ -156,6 +156,17 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     return this.#running?.greeter.greeted().filter((peer) => this.#allows(peer)) ?? []
   }
 
+  remind(): void {
+    const running = this.#running
+    if (running === undefined) return
+    const { sequence } = running.replica.snapshot()
+    const untold = this.peers().filter(
+      (peer) => running.sessions.isConnected(peer) && running.told.get(peer) !== sequence
+    )
+    const peer = untold[Math.floor(this.#random() * untold.length)]
+    if (peer !== undefined) this.#greetAgain(running, peer)
+  }
+
   canPull(peer: PeerName): boolean {
     return this.#running?.greeter.isGreeted(peer) === true && this.#allows(peer)
   }
@@ -275,10 +286,15 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     if (told !== undefined && told !== running.replica.snapshot().sequence) this.#greetAgain(running, peer)
   }
 
-  /** What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip. */
+  /**
+   * What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip, and
+   * what was committed while gossip was broken was in none.
+   */
   #greetAgain(running: Running, peer: PeerName): void {
     this.#track(running, this.#greet(running, peer)).catch((error) => {
       this.#counters.helloFailures++
+      // It may have been told nothing.
+      running.told.set(peer, -1)
       this.#log.trace('could not greet %p again - %e', peer, error)
     })
   }

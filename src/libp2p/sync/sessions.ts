@@ -162,9 +162,10 @@ export class Sessions {
   }
 
   #connectionTo(peer: PeerName): ConnectionLike | undefined {
+    // The newest one: a peer that lost a connection without a word has dialled again, and the old one may be dead.
     return this.#init.libp2p
       .getConnections()
-      .find(
+      .findLast(
         ({ remotePeer, status, limits }) =>
           status === 'open' && limits == null && remotePeer.toString() === peer
       )
