@@ -48,8 +48,8 @@ export class Eviction {
   }
 
   /** A block is here, or nobody has it; returns the peers that said it is a head, if it was remembered as one. */
-  forget(id: BlockId): Iterable<PeerName> {
-    return this.#heads.delete(id)?.saidBy ?? []
+  forget(id: BlockId): ReadonlySet<PeerName> | undefined {
+    return this.#heads.delete(id)?.saidBy
   }
 
   /** A peer says a head: whether it was dropped, and has to wait until there is room. */

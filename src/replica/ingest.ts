@@ -169,7 +169,8 @@ export class Ingest {
 
   /** A missing link could not be had within the patience of its branch: what waits for it goes on without. */
   async giveUp(id: BlockId): Promise<void> {
-    this.#eviction.forget(id)
+    // It may have been wanted as an ancestor, though it is a head that was dropped.
+    if (this.#eviction.forget(id) !== undefined) this.#init.forget(id)
     if (this.#pending.isAwaited(id)) this.#init.counters.linksGivenUp += 1
     await this.#release(id)
     this.settlement.settle(id)
@@ -283,7 +284,7 @@ export class Ingest {
   #saidBy(id: BlockId, from: PeerName, root: boolean): Set<PeerName> {
     const wasWanted = this.#init.arrived(id)
     const saidBy = this.#pending.get(id)?.saidBy ?? new Set()
-    for (const peer of this.#eviction.forget(id)) addSayer(saidBy, peer)
+    for (const peer of this.#eviction.forget(id) ?? []) addSayer(saidBy, peer)
     if (root || wasWanted) addSayer(saidBy, from)
     return saidBy
   }

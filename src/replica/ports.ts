@@ -82,9 +82,8 @@ export interface BlockExchange {
   /** Peers that can be asked for blocks now. */
   peers(): PeerName[]
   /**
-   * Tells one connected peer, by another way than gossip, what is here and was not told to it yet. Called with every
-   * rebroadcast, since gossip may be broken between two peers without either noticing. Absent where there is no such
-   * way.
+   * Tells one connected peer to which gossip may be broken, by another way than gossip, what is here and was not told to
+   * it yet. Called with every rebroadcast. Absent where there is no such way.
    */
   remind?(): void
 }

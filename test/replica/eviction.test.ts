@@ -33,7 +33,7 @@ class Stage {
     const block: PendingBlock = {
       ...{ id, dagName: '', from, size, missing: new Set(missing), linksSeen: missing.length },
       ...{ linkCount: missing.length, node: undefined, stored: false },
-      saidBy: new Set([...this.eviction.forget(id), ...(head ? [from] : [])])
+      saidBy: new Set([...(this.eviction.forget(id) ?? []), ...(head ? [from] : [])])
     }
     this.pending.add(block)
     this.eviction.enforce(block)

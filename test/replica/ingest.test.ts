@@ -47,7 +47,7 @@ class Stage {
         return root
       },
       remember: (id) => void this.remembered.push(id),
-      forget: () => {},
+      forget: (id) => void this.remembered.splice(this.remembered.indexOf(id), 1),
       unwant: (id) => {
         if (this.wanted.get(id) === false) this.wanted.delete(id)
       }
@@ -226,6 +226,19 @@ test('nothing waits for a block that was dropped: what waited in the budget of a
   }
   expect(stage.ingest.pendingCount).toBe(0)
   expect(stage.ingest.holds(chain[25]!.id)).toBe(true)
+})
+
+test('a head that was dropped, is then wanted as an ancestor and cannot be had is not remembered any more', async () => {
+  const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
+  const chain = forgeChain(12)
+  for (const block of chain.slice(1, 10)) await stage.head(block)
+  const [dropped, above] = chain.slice(9, 11) as [Forged, Forged]
+  expect(stage.remembered).toEqual([dropped.id])
+  await stage.headOf('bob', above)
+  expect(stage.wanted.get(dropped.id)).toBe(false)
+  await stage.ingest.giveUp(dropped.id)
+  expect(stage.remembered).toEqual([])
+  expect([...stage.ingest.unmerged()]).not.toContain(dropped.id)
 })
 
 test('what becomes a local node while the links of a waiting block are looked up is not queued', async () => {

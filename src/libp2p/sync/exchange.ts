@@ -84,6 +84,11 @@ interface Running {
   channels: Set<ServerChannel>
   /** Up to which sequence number a peer has been told of ours, at least. */
   told: Map<PeerName, number>
+  /**
+   * Peers that dialled although they were connected, as whoever lost a connection without a word does. gossipsub may
+   * have its stream on the one that is dead, and opens none on the other when it notices.
+   */
+  redialled: Set<PeerName>
   tasks: Set<Promise<unknown>>
   stopping: AbortController
 }
@@ -160,7 +165,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const running = this.#running
     if (running === undefined) return
     const { sequence } = running.replica.snapshot()
-    const untold = this.peers().filter(
+    const untold = [...running.redialled].filter(
       (peer) => running.sessions.isConnected(peer) && running.told.get(peer) !== sequence
     )
     const peer = untold[Math.floor(this.#random() * untold.length)]
@@ -218,6 +223,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   peerConnected(peer: PeerName, direction: 'inbound' | 'outbound'): void {
     const running = this.#running
     if (running === undefined || !this.#allows(peer)) return
+    if (running.sessions.isConnectedTwice(peer)) running.redialled.add(peer)
     if (direction === 'outbound') running.greeter.greetNow(peer)
     else running.greeter.greetLater(peer)
   }
@@ -227,6 +233,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     // It may have a new connection already.
     if (running === undefined || running.sessions.isConnected(peer)) return
     running.told.delete(peer)
+    running.redialled.delete(peer)
     running.greeter.left(peer)
     running.sessions.left(peer)
     running.replica.peerLeft(peer)
@@ -269,6 +276,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       asker,
       channels: new Set(),
       told: new Map(),
+      redialled: new Set(),
       tasks: new Set(),
       stopping
     }
