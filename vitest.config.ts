@@ -13,6 +13,7 @@ export default defineConfig({
             'test/compliance/**',
             'test/e2e/**',
             'test/package/**',
+            'test/processes/**',
             'test/simulation/**',
             'test/crash/**'
           ],
@@ -58,6 +59,20 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000
+        }
+      },
+      {
+        // Processes that are killed, and networks that break. Each file has the machine to itself, but within one some
+        // tests run at a time, since they wait for timeouts.
+        test: {
+          name: 'processes',
+          include: ['test/processes/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          sequence: { concurrent: true },
+          maxConcurrency: 4,
+          testTimeout: 3_600_000,
           hookTimeout: 120_000
         }
       },

@@ -1,8 +1,7 @@
 /**
- * A TCP proxy on the loopback that counts what passes, in both directions.
+ * The proxy of the testkit between two peers of a benchmark, for the bytes that pass.
  */
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { createTcpProxy } from '../src/testkit/tcp/tcp-proxy.ts'
 import type { Scope } from './scope.ts'
 
 export interface Proxy {
@@ -14,32 +13,11 @@ export interface Proxy {
 
 /** Begins to pass everything on to a peer. */
 export async function startProxy(scope: Scope, peerAddress: string): Promise<Proxy> {
-  const peerPort = Number(/\/tcp\/(\d+)/.exec(peerAddress)?.[1])
-  const sockets = new Set<Socket>()
-  let bytes = 0
-  const server = createServer((inbound) => {
-    const outbound = connect(peerPort, '127.0.0.1')
-    for (const [from, to] of [
-      [inbound, outbound],
-      [outbound, inbound]
-    ] as const) {
-      sockets.add(from)
-      from.setNoDelay(true)
-      from.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-      })
-      from.on('error', () => to.destroy())
-      from.on('close', () => sockets.delete(from))
-      from.pipe(to)
-    }
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  scope.defer(async () => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-    await once(server, 'close')
-  })
-  const { port } = server.address() as AddressInfo
-  return { address: peerAddress.replace(/\/tcp\/\d+/, `/tcp/${port}`), bytes: () => bytes }
+  const port = Number(/\/tcp\/(\d+)/.exec(peerAddress)?.[1])
+  const proxy = await createTcpProxy({ target: { port } })
+  scope.defer(() => proxy.close())
+  return {
+    address: peerAddress.replace(/\/tcp\/\d+/, `/tcp/${proxy.port}`),
+    bytes: () => proxy.stats.up.bytesIn + proxy.stats.down.bytesIn
+  }
 }

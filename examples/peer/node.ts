@@ -2,17 +2,17 @@
  * The libp2p node of the peer: TCP, noise, yamux, identify, gossipsub and, unless it is unwanted, mDNS.
  *
  * Invariants: peers that mDNS finds are dialled once; peers that were named are dialled again and again for as
- * long as they are not connected.
+ * long as they are not connected; of two connections that a peer dialled the older one is ended.
  */
 import { gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
-import type { PeerId, PrivateKey } from '@libp2p/interface'
+import type { Connection, PeerId, PrivateKey } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2p } from 'libp2p'
 
 /** The pause between two attempts to reach a peer that was named. */
 const REDIAL_MS = 1000
@@ -52,8 +52,25 @@ export async function createNode(init: NodeInit) {
     // It may be a peer of another program, or gone already: nothing is lost if it cannot be reached.
     libp2p.dial(detail.id, { signal: init.signal }).catch(() => {})
   })
+  libp2p.addEventListener('connection:open', ({ detail }) => endSuperseded(libp2p, detail))
   for (const address of init.peers) void stayConnected(libp2p, address, init)
   return libp2p
+}
+
+/**
+ * A peer that dials though it is connected has lost that connection without a word, as a laptop does that is in another
+ * network all of a sudden. libp2p would notice by its next ping, but gossipsub keeps its stream on the old connection
+ * until then and opens none on the new one afterwards: the peer would hear nothing any more.
+ */
+function endSuperseded(
+  libp2p: Pick<Libp2p, 'getConnections'>,
+  { id, direction, remotePeer }: Connection
+): void {
+  if (direction !== 'inbound') return
+  for (const older of libp2p.getConnections(remotePeer)) {
+    if (older.id === id || older.direction !== 'inbound' || older.limits != null) continue
+    older.abort(new Error('The peer has dialled anew'))
+  }
 }
 
 async function stayConnected(

@@ -153,7 +153,7 @@ export class Fetcher {
     const want: Want = {
       ...{ id, owner, root, once, createdAt: now, since: now },
       sources: new Set(),
-      pulled: new Set(),
+      pulled: new Map(),
       byId: byIdFirst,
       failures: 0,
       timer: undefined
@@ -279,7 +279,8 @@ export class Fetcher {
       return
     }
     want.failures += 1
-    want.pulled.clear()
+    // What a whole stream did not bring is asked for by its id from now on: another would bring the same again.
+    for (const [peer, how] of want.pulled) if (how === 'badly') want.pulled.delete(peer)
     want.byId = false
     const pause = backoffMs(want.failures, limits.retryIntervalMs, limits.retryIntervalMsMax, random)
     want.timer = clock.setTimeout(() => this.#makeDue(want), Math.min(pause, patience))

@@ -92,15 +92,17 @@ export class Pulls {
     }
     this.#pulls.set(peer, pull)
     const want = [...pull.wants].map(({ id }) => id)
+    let ended: 'well' | 'badly' = 'well'
     try {
       const blocks = exchange.pull?.({ peer, want, signal: pull.controller.signal }) ?? []
       for await (const block of blocks) await this.#deliver(pull, block)
     } catch (error) {
+      ended = 'badly'
       if (!this.#stopped) onPullFailed(peer, error)
     } finally {
       this.#pulls.delete(peer)
     }
-    for (const missed of pull.wants) missed.pulled.add(peer)
+    for (const missed of pull.wants) missed.pulled.set(peer, ended)
   }
 
   /** Ends streams that have brought nothing new for as long as an answerer may look for something to send. */

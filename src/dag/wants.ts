@@ -21,8 +21,8 @@ export interface Want {
   since: number
   /** Peers that said they have it, or something above it. */
   readonly sources: Set<PeerName>
-  /** Peers whose stream ended, well or badly, without it. */
-  readonly pulled: Set<PeerName>
+  /** Peers whose stream ended without it: well, so that they do not have it, or badly. */
+  readonly pulled: Map<PeerName, 'well' | 'badly'>
   /** Ask for the block itself before any stream. */
   byId: boolean
   failures: number

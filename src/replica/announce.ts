@@ -4,7 +4,7 @@
  * A new local node goes out at once, its block inlined where it is small; nodes that are committed within a moment
  * after it share the next message, since signing and checking one costs more than a node does. Heads that were learned otherwise than by gossip are said once, after a short
  * random wait in which somebody else may say them. And every interval, give or take 30%, the heads that nobody
- * else said within it are said again.
+ * else said within it are said again, and a peer to which gossip may be broken is told of them by another way.
  *
  * Invariants: no message is empty or larger than the limit; what waits to be said is bounded, and beyond that only
  * heads are said; a message that fails is lost to gossip alone, for the rebroadcast repeats the heads.
@@ -32,6 +32,8 @@ export interface AnnouncerInit {
   headCount(): number
   /** Whether nothing is being streamed or merged, so that the heads are worth telling. */
   isLevel(): boolean
+  /** Tells a peer outside of gossip, for whom gossip may be broken. */
+  remind(): void
 }
 
 export class Announcer {
@@ -130,7 +132,9 @@ export class Announcer {
     this.#rebroadcastTimer = clock.setTimeout(
       () => {
         this.#track(this.#sayUnsaid().then(() => this.#said.clear()))
-        if (!this.#stopped) this.#scheduleRebroadcast()
+        if (this.#stopped) return
+        this.#init.remind()
+        this.#scheduleRebroadcast()
       },
       jittered(limits.rebroadcastIntervalMs, random)
     )

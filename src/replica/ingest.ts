@@ -14,7 +14,8 @@ import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { ChangeSet } from '../storage/commit.ts'
 import { BlockChecks } from './block-checks.ts'
-import { EvictedHeads } from './evicted.ts'
+import { addSayer } from './evicted.ts'
+import { Eviction } from './eviction.ts'
 import type { IngestInit } from './ingest-ports.ts'
 import type { Receipt } from './listener.ts'
 import { type PendingBlock, PendingBlocks, WINDOW_LINKS } from './pending.ts'
@@ -29,11 +30,11 @@ export class Ingest {
   readonly settlement = new Settlement()
   readonly #init: IngestInit
   readonly #checks: BlockChecks
-  readonly #pending = new PendingBlocks()
+  readonly #pending: PendingBlocks
   readonly #queue: ReadyQueue
   readonly #room: Room
   readonly #rows: PendingRows
-  readonly #evicted: EvictedHeads
+  readonly #eviction: Eviction
 
   constructor(init: IngestInit) {
     this.#init = init
@@ -41,15 +42,8 @@ export class Ingest {
     this.#queue = new ReadyQueue(init.pendingStore, init.limits, init.log.codec)
     this.#rows = new PendingRows(init.pendingStore)
     this.#room = new Room(init.limits.readyBytesMax)
-    this.#evicted = new EvictedHeads({
-      headsMax: init.limits.wantedHeadsMax,
-      remember: init.remember,
-      giveUp: (id) => {
-        init.counters.droppedHeads += 1
-        init.forget(id)
-        this.settlement.settle(id)
-      }
-    })
+    this.#pending = new PendingBlocks(init.limits)
+    this.#eviction = this.#newEviction()
   }
 
   get hasReady(): boolean {
@@ -69,11 +63,18 @@ export class Ingest {
     return this.#queue.has(id) || this.#pending.has(id) || this.#init.log.recent(id) !== undefined
   }
 
+  /** A peer says that this is a head: whether it is here, or was dropped and has to wait until there is room. */
+  isHead(id: BlockId, from: PeerName): boolean {
+    const pending = this.#pending.get(id)
+    if (pending !== undefined) addSayer(pending.saidBy, from)
+    return this.holds(id) || this.#eviction.postpones(id, from)
+  }
+
   /** Every head that is here and not merged yet, or was dropped for a while. What lies below is merged before it. */
   *unmerged(): Generator<BlockId> {
     yield* this.#queue.ids()
-    for (const id of this.#pending.ids()) if (this.#pending.get(id)?.root) yield id
-    yield* this.#evicted.ids()
+    for (const id of this.#pending.ids()) if (this.#pending.get(id)?.saidBy.size) yield id
+    yield* this.#eviction.ids()
   }
 
   /** Takes up the blocks that waited when the store was closed. */
@@ -88,7 +89,7 @@ export class Ingest {
     // Which of them were said to be heads is forgotten; what lies below another is found by way of it.
     for (const id of this.#pending.ids()) {
       const block = this.#pending.get(id)
-      if (block !== undefined && this.#pending.isAwaited(id)) block.root = false
+      if (this.#pending.isAwaited(id)) block?.saidBy.clear()
     }
   }
 
@@ -109,7 +110,7 @@ export class Ingest {
     if (id === undefined) return 'refused'
     if (this.holds(id) || (await log.applied(id)) !== undefined) {
       counters.duplicateBlocks += 1
-      this.#isHead(id, root)
+      this.#saidBy(id, from, root)
       if (!this.#queue.has(id) && !this.#pending.has(id)) this.settlement.settle(id)
       return 'known'
     }
@@ -142,7 +143,8 @@ export class Ingest {
   /** Nothing of its DAG is taken: what waits for it goes on without. */
   async #ignore(id: BlockId, dagName: string): Promise<void> {
     this.#drop(id)
-    this.#isHead(id, false)
+    this.#init.arrived(id)
+    this.#eviction.forget(id)
     await this.#release(id)
     this.#isDropped(id, dagName)
   }
@@ -167,6 +169,8 @@ export class Ingest {
 
   /** A missing link could not be had within the patience of its branch: what waits for it goes on without. */
   async giveUp(id: BlockId): Promise<void> {
+    // It may have been wanted as an ancestor, though it is a head that was dropped.
+    if (this.#eviction.forget(id) !== undefined) this.#init.forget(id)
     if (this.#pending.isAwaited(id)) this.#init.counters.linksGivenUp += 1
     await this.#release(id)
     this.settlement.settle(id)
@@ -189,7 +193,7 @@ export class Ingest {
       if (queued?.node !== undefined) this.#room.free(queued.size)
       this.settlement.settle(id)
     }
-    this.#resumeEvicted()
+    this.#eviction.resume()
   }
 
   /** A local commit made a node that somebody else may wait for, or that came back from a peer meanwhile. */
@@ -245,19 +249,18 @@ export class Ingest {
       for (const link of missing) if (this.#isHere(link)) missing.delete(link)
       linksSeen = Math.min(linksSeen + WINDOW_LINKS, links.length)
     } while (missing.size === 0 && linksSeen < links.length)
-    if (this.holds(id)) {
-      this.#isHead(id, root)
-      return
-    }
+    const saidBy = this.#saidBy(id, from, root)
+    if (this.holds(id)) return
+    const need = { entries: 1 + missing.size, bytes: bytes.length }
     const block: PendingBlock = {
       id,
       dagName: node.delta.dagName,
-      from,
+      from: this.#pending.chargedTo(id, from, need),
       size: bytes.length,
       missing,
       linksSeen,
       linkCount: links.length,
-      root: this.#isHead(id, root),
+      saidBy,
       node: stored ? undefined : node,
       stored
     }
@@ -273,17 +276,17 @@ export class Ingest {
       this.#rows.add(block)
       this.#init.wake()
     }
+    this.#eviction.enforce(block)
     this.#wantMissing(block)
-    this.#enforceBudget(from, block)
   }
 
-  /** A block is here: whether it is one that somebody said is a head. */
-  #isHead(id: BlockId, root: boolean): boolean {
-    const wanted = this.#init.arrived(id)
-    const evicted = this.#evicted.delete(id)
-    const pending = this.#pending.get(id)
-    if (pending !== undefined) pending.root ||= root || wanted
-    return root || wanted || evicted
+  /** A block is here: which peers said that it is a head. */
+  #saidBy(id: BlockId, from: PeerName, root: boolean): Set<PeerName> {
+    const wasWanted = this.#init.arrived(id)
+    const saidBy = this.#pending.get(id)?.saidBy ?? new Set()
+    for (const peer of this.#eviction.forget(id) ?? []) addSayer(saidBy, peer)
+    if (root || wasWanted) addSayer(saidBy, from)
+    return saidBy
   }
 
   #isHere(id: BlockId): boolean {
@@ -329,14 +332,17 @@ export class Ingest {
       block.linksSeen = Math.min(block.linksSeen + WINDOW_LINKS, links.length)
       this.#pending.awaitMore(block, missing)
     } while (block.missing.size === 0 && block.linksSeen < links.length)
-    this.#wantMissing(block)
     // What it waits for now counts as what it waited for at first does.
-    this.#enforceBudget(block.from, block)
+    this.#eviction.enforce(block)
+    this.#wantMissing(block)
     return block.missing.size > 0
   }
 
   /** A link that waits itself is here: what it lacks is asked for already. */
-  #wantMissing({ missing, from }: PendingBlock): void {
+  #wantMissing(block: PendingBlock): void {
+    const { id, missing, from } = block
+    // It was too much for its budget.
+    if (this.#pending.get(id) !== block) return
     const absent = [...missing].filter((link) => !this.#pending.has(link))
     if (absent.length > 0) this.#init.want(absent, from, false)
   }
@@ -346,35 +352,24 @@ export class Ingest {
     return bytes === undefined ? { links: [] } : this.#init.log.codec.decode(id, bytes)
   }
 
-  #enforceBudget(from: PeerName, added: PendingBlock): void {
-    const { pendingBlocksPerPeerMax, pendingBytesPerPeerMax } = this.#init.limits
-    for (;;) {
-      const block = this.#pending.overBudget(from, pendingBlocksPerPeerMax, pendingBytesPerPeerMax, added)
-      if (block === undefined) break
-      this.#evict(block)
-    }
-    this.#resumeEvicted()
-  }
-
-  /** Drops a block and all that waits for it. The heads among them are remembered: the others lie below them. */
-  #evict(first: PendingBlock): void {
-    const evicted = [first]
-    for (let block = evicted.pop(); block !== undefined; block = evicted.pop()) {
-      const { id, from, root } = block
-      if (!this.#pending.has(id)) continue
-      this.#init.counters.pendingEvicted += 1
-      evicted.push(...this.#pending.waiters(id))
-      this.#drop(id)
-      if (root) this.#evicted.add(id, from)
-    }
-    this.#init.state.oweClock()
-  }
-
-  /** Asks again for the heads that were dropped over a budget, once half of what waited under it is gone. */
-  #resumeEvicted(): void {
-    const enough = this.#init.limits.pendingBlocksPerPeerMax / 2
-    const resumed = this.#evicted.take((from) => this.#pending.entriesOf(from) <= enough)
-    for (const { id, from } of resumed) this.#init.want([id], from, true)
+  #newEviction(): Eviction {
+    const { limits, counters, state, remember, forget, want } = this.#init
+    return new Eviction({
+      pending: this.#pending,
+      headsMax: limits.wantedHeadsMax,
+      drop: (id) => this.#drop(id),
+      remember,
+      giveUp: (id) => {
+        counters.droppedHeads += 1
+        forget(id)
+        this.settlement.settle(id)
+      },
+      want: (id, from) => want([id], from, true),
+      evicted: (count) => {
+        counters.pendingEvicted += count
+        state.oweClock()
+      }
+    })
   }
 
   /** Two replicas may write the very same node: it must not be applied again. */

@@ -122,13 +122,14 @@ export class Intake {
 
   async #handle({ id, dagName, block }: AnnouncedHead, from: PeerName, gossip: boolean): Promise<void> {
     const { ingest, ignored, isApplied } = this.#init
-    if (ignored.hasNode(id) || ingest.holds(id) || (await isApplied(id))) return
+    if (ignored.hasNode(id) || ingest.isHead(id, from) || (await isApplied(id))) return
     // The name is a hint that saves a request; what came along anyway tells for itself.
     if (block === undefined && ignored.has(dagName)) return
     if (block !== undefined) {
       await ingest.room()
       const receipt = await ingest.receive({ bytes: block, from }, new Set([id]), true)
-      if (receipt === 'ignored') return
+      // What is new may have been dropped over a budget, and is asked for again when there is room.
+      if (receipt !== 'refused') return
     }
     if (!ingest.holds(id)) this.want(id, { sources: [from], root: true, byIdFirst: gossip })
   }

@@ -2,11 +2,11 @@
  * Blocks that were fetched and wait for blocks they link to: who waits for what, and whose budget it is.
  *
  * Invariants: a block waits for at most `WINDOW_LINKS` links at a time, and for the others after those, so that
- * a block with 90,000 links costs no more than one with a few; the blocks that one peer's heads led to are
- * bounded in number and bytes.
+ * a block with 90,000 links costs no more than one with a few; every block that waits counts in one budget.
  */
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
+import { type BudgetLimits, Budgets, type Usage } from './budgets.ts'
 import type { PeerName } from './ports.ts'
 
 /** Links of one block that are waited for and fetched at once. */
@@ -16,7 +16,7 @@ export const WINDOW_LINKS = 1024
 export interface PendingBlock {
   id: BlockId
   dagName: string
-  /** Whose announcement led to it. */
+  /** Whose heads led to it. */
   from: PeerName
   size: number
   /** Links that are waited for now. */
@@ -24,25 +24,22 @@ export interface PendingBlock {
   /** How many of its links were looked at: those before are here, waited for, or given up. */
   linksSeen: number
   linkCount: number
-  /** Whether somebody said that it is a head, so that it must not be forgotten when it is dropped. */
-  root: boolean
+  /** Peers that said it is a head, a few of them; none if nobody did. Such a block is not forgotten when it is dropped. */
+  saidBy: Set<PeerName>
   /** In memory until its row is written. */
   node: DagNode | undefined
   /** Whether its row is in the store. */
   stored: boolean
 }
 
-interface Budget {
-  blocks: Map<BlockId, PendingBlock>
-  /** Blocks, and links that they wait for: both take memory. */
-  entries: number
-  bytes: number
-}
-
 export class PendingBlocks {
+  readonly budgets: Budgets
   readonly #blocks = new Map<BlockId, PendingBlock>()
   readonly #waiters = new Map<BlockId, Set<BlockId>>()
-  readonly #budgets = new Map<PeerName, Budget>()
+
+  constructor(limits: BudgetLimits) {
+    this.budgets = new Budgets(limits)
+  }
 
   get size(): number {
     return this.#blocks.size
@@ -65,23 +62,44 @@ export class PendingBlocks {
   }
 
   /** The blocks that wait for this one. */
-  waiters(id: BlockId): PendingBlock[] {
-    const waiters = [...(this.#waiters.get(id) ?? [])]
-    return waiters.map((waiter) => this.#blocks.get(waiter)).filter((block) => block !== undefined)
+  *waiters(id: BlockId): Generator<PendingBlock> {
+    for (const waiter of this.#waiters.get(id) ?? []) {
+      const block = this.#blocks.get(waiter)
+      if (block !== undefined) yield block
+    }
   }
 
-  /** How much of its budget a peer uses: its blocks, and the links that they wait for. */
-  entriesOf(from: PeerName): number {
-    return this.#budgets.get(from)?.entries ?? 0
+  /**
+   * In whose budget a block counts: in that of a peer whose block waits for it, so that nobody else's use of theirs can
+   * push out what its heads lead to; in that of its sender where it leads a branch itself.
+   */
+  chargedTo(id: BlockId, sender: PeerName, need: Usage): PeerName {
+    let first: PeerName | undefined
+    for (const { from } of this.waiters(id)) {
+      if (this.budgets.hasRoomFor(from, need)) return from
+      first ??= from
+    }
+    return first ?? sender
+  }
+
+  /** The block and those above it in its budget, each waited for by the next, up to one that none of them waits for. */
+  lineFrom(block: PendingBlock): PendingBlock[] {
+    const line: PendingBlock[] = []
+    for (let next: PendingBlock | undefined = block; next !== undefined; ) {
+      line.push(next)
+      next = this.#waiterInBudget(next)
+    }
+    return line
+  }
+
+  /** Whether no block of the same budget waits for it. */
+  isTop(block: PendingBlock): boolean {
+    return this.#waiterInBudget(block) === undefined
   }
 
   add(block: PendingBlock): void {
     this.#blocks.set(block.id, block)
-    const budget = this.#budgets.get(block.from) ?? { blocks: new Map(), entries: 0, bytes: 0 }
-    budget.blocks.set(block.id, block)
-    budget.entries += 1 + block.missing.size
-    budget.bytes += block.size
-    this.#budgets.set(block.from, budget)
+    this.budgets.add(block)
     for (const link of block.missing) this.#await(link, block.id)
   }
 
@@ -90,7 +108,7 @@ export class PendingBlocks {
     for (const link of links) {
       block.missing.add(link)
       this.#await(link, block.id)
-      this.#count(block, 1)
+      this.budgets.count(block, 1)
     }
   }
 
@@ -102,7 +120,7 @@ export class PendingBlocks {
     for (const id of waiters ?? []) {
       const block = this.#blocks.get(id)
       if (block?.missing.delete(link) !== true) continue
-      this.#count(block, -1)
+      this.budgets.count(block, -1)
       if (block.missing.size === 0) released.push(block)
     }
     return released
@@ -113,12 +131,7 @@ export class PendingBlocks {
     const block = this.#blocks.get(id)
     if (block === undefined) return []
     this.#blocks.delete(id)
-    const budget = this.#budgets.get(block.from)
-    if (budget?.blocks.delete(id) === true) {
-      budget.entries -= 1 + block.missing.size
-      budget.bytes -= block.size
-    }
-    if (budget?.blocks.size === 0) this.#budgets.delete(block.from)
+    this.budgets.remove(block)
     const unawaited: BlockId[] = []
     for (const link of block.missing) {
       const waiters = this.#waiters.get(link)
@@ -130,33 +143,9 @@ export class PendingBlocks {
     return unawaited
   }
 
-  /**
-   * The block to drop while a peer is over its budget, with all that waits for it. What is below it stays, so that a
-   * branch that is longer than the budget is merged from its end, and is then gone through again from the head that is
-   * remembered. A walk begins at the head, so the block that came first is the head or next to it. A stream begins at
-   * the end: dropping that would drop the whole branch, and with it the patience for an ancestor that nobody has, for
-   * ever; so where something waits for the first block and nothing for the last, the last one goes.
-   *
-   * @param added - the block that came last.
-   */
-  overBudget(
-    from: PeerName,
-    entriesMax: number,
-    bytesMax: number,
-    added: PendingBlock
-  ): PendingBlock | undefined {
-    const budget = this.#budgets.get(from)
-    // One block may always wait: it could be fetched again and again otherwise, and never merged.
-    if (budget === undefined || budget.blocks.size <= 1) return undefined
-    if (budget.entries <= entriesMax && budget.bytes <= bytesMax) return undefined
-    const [first] = budget.blocks.values()
-    const isStream = first !== undefined && this.isAwaited(first.id) && !this.isAwaited(added.id)
-    return isStream && budget.blocks.has(added.id) ? added : first
-  }
-
-  #count(block: PendingBlock, entries: number): void {
-    const budget = this.#budgets.get(block.from)
-    if (budget !== undefined) budget.entries += entries
+  #waiterInBudget({ id, from }: PendingBlock): PendingBlock | undefined {
+    for (const waiter of this.waiters(id)) if (waiter.from === from) return waiter
+    return undefined
   }
 
   #await(link: BlockId, id: BlockId): void {

@@ -81,6 +81,11 @@ export interface BlockExchange {
   canPull?(peer: PeerName): boolean
   /** Peers that can be asked for blocks now. */
   peers(): PeerName[]
+  /**
+   * Tells one connected peer to which gossip may be broken, by another way than gossip, what is here and was not told to
+   * it yet. Called with every rebroadcast. Absent where there is no such way.
+   */
+  remind?(): void
 }
 
 /** A head as peers tell it to each other. */

@@ -367,12 +367,13 @@ export class Replica {
   }
 
   #newAnnouncer(broadcaster: Broadcaster): Announcer {
-    const { clock, random, limits, logger } = this.#init
+    const { clock, random, limits, logger, exchange } = this.#init
     return new Announcer({
       ...{ broadcaster, clock, random, limits, logger, counters: this.counters },
       heads: () => this.heads().map(({ id, dagName }) => ({ id, dagName })),
       headCount: () => this.stores.heads.count,
-      isLevel: () => !this.#ingest.hasReady && (this.#fetcher?.pulling ?? 0) === 0
+      isLevel: () => !this.#ingest.hasReady && (this.#fetcher?.pulling ?? 0) === 0,
+      remind: () => exchange?.remind?.()
     })
   }
 

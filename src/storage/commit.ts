@@ -144,11 +144,16 @@ function encodeJournal(changes: ChangeSet): Uint8Array {
 
 function decodeJournal(journalRow: string, bytes: Uint8Array): ChangeSet {
   const changes = new ChangeSet()
+  // A damaged name must not reach the rows of others in the same datastore.
+  const ownRows = journalRow.slice(0, journalRow.lastIndexOf('/') + 1)
   try {
     const reader = new WireReader(bytes)
     while (!reader.done) {
       const type = reader.safeInteger()
       const row = reader.string()
+      // No row ends in a slash, and some datastores would drop it, which gives the name of another.
+      if (!row.startsWith(ownRows) || row.endsWith('/'))
+        throw new TypeError('it names a row that is not of this store')
       if (type === PUT) changes.put(row, reader.bytes())
       else if (type === DELETE) changes.delete(row)
       else throw new TypeError('what is to be done with a row is unknown')

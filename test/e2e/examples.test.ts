@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ensureBuilt } from './build.ts'
-import { ExampleProcess, killExamples } from './example-process.ts'
 import { deleteFolders, temporaryFolder } from './folders.ts'
+import { killLineProcesses, LineProcess } from './line-process.ts'
 
 /** Most of it is the start of Node on a busy machine, and a second for timers that libp2p leaves behind. */
 const ENDS_WITHIN_MS = 30_000
@@ -15,13 +15,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 beforeAll(ensureBuilt)
 afterEach(async () => {
-  await killExamples()
+  await killLineProcesses()
   await deleteFolders()
 })
 
 /** What an example prints that ends by itself. */
 async function run(file: string, args: string[] = []): Promise<string[]> {
-  const example = new ExampleProcess(file, args)
+  const example = new LineProcess(join('examples', file), args)
   expect(await example.end(ENDS_WITHIN_MS)).toEqual({ end: 0, errors: [] })
   return example.lines
 }
@@ -126,7 +126,7 @@ describe('the task list', () => {
   test('what cannot be done is said, and it goes on; it ends with its input', async () => {
     const folder = await temporaryFolder()
     const tasks = await TaskListProcess.start(folder)
-    const second = await new ExampleProcess('task-list/main.ts', [folder]).end(ENDS_WITHIN_MS)
+    const second = await new LineProcess('examples/task-list/main.ts', [folder]).end(ENDS_WITHIN_MS)
     expect(second.end).toBe(1)
     expect(second.errors.join('\n')).toMatch(/^DatastoreLockedError: /m)
     tasks.type('complete nothing', 'dance', 'add  Two  words ')
@@ -139,9 +139,9 @@ describe('the task list', () => {
 })
 
 /** A task list that is typed at. */
-class TaskListProcess extends ExampleProcess {
+class TaskListProcess extends LineProcess {
   static async start(folder: string): Promise<TaskListProcess> {
-    const tasks = new TaskListProcess('task-list/main.ts', [folder])
+    const tasks = new TaskListProcess('examples/task-list/main.ts', [folder])
     await tasks.untilMatch(/^Others can connect to /)
     return tasks
   }

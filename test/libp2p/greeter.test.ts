@@ -218,4 +218,66 @@ describe('hellos over libp2p 2', () => {
     expect(alice.libp2p.openStreams()).toEqual([])
     expect(clock.timers).toBe(0)
   })
+
+  test('a peer that dialled although it was connected is told again, outside of gossip, what came since, and only then', async () => {
+    const clock = new ManualClock()
+    const alice = await start('alice', clock)
+    const bob = await start('bob', clock)
+    const remind = async (): Promise<void> => {
+      for (const { exchange } of [alice, bob]) exchange.remind?.()
+      await clock.pass(60_000)
+    }
+    bob.libp2p.connect(alice.libp2p)
+    await clock.pass(60_000)
+    await alice.replica.write('a')
+    // Gossip is not known to be broken, and carries it.
+    await remind()
+    expect([alice.libp2p.opened, bob.libp2p.opened]).toEqual([1, 0])
+    bob.libp2p.connect(alice.libp2p)
+    const head = await alice.replica.write('b')
+    await remind()
+    expect(bob.replica.claims.at(-1)?.claim.heads).toContainEqual({ id: head, dagName: '' })
+    expect([alice.libp2p.opened, bob.libp2p.opened]).toEqual([1, 1])
+    // Nothing came since.
+    await remind()
+    expect([alice.libp2p.opened, bob.libp2p.opened]).toEqual([1, 1])
+    await Promise.all([alice.exchange.stop(), bob.exchange.stop()])
+    expect(clock.timers).toBe(0)
+  })
+
+  test('of many such peers one is told at a time', async () => {
+    const clock = new ManualClock()
+    const alice = await start('alice', clock)
+    const others = await Promise.all(['bob', 'carol', 'dave'].map((name) => start(name, clock)))
+    for (const { libp2p } of [...others, ...others]) libp2p.connect(alice.libp2p)
+    await clock.pass(60_000)
+    await alice.replica.write('a')
+    const opened = (): number => others.reduce((sum, { libp2p }) => sum + libp2p.opened, 0)
+    const before = opened()
+    for (let count = 1; count <= 3; count++) {
+      alice.exchange.remind?.()
+      await clock.pass(60_000)
+      expect(opened()).toBe(before + count)
+    }
+    alice.exchange.remind?.()
+    await clock.pass(60_000)
+    expect(opened()).toBe(before + 3)
+    await Promise.all([alice, ...others].map(({ exchange }) => exchange.stop()))
+  })
+
+  test('of two connections with a peer the newer one is used, since the older one may be dead', async () => {
+    const clock = new ManualClock()
+    const alice = await start('alice', clock)
+    const bob = await start('bob', clock)
+    bob.libp2p.connect(alice.libp2p)
+    await clock.pass(60_000)
+    bob.libp2p.connect(alice.libp2p)
+    await bob.replica.write('b')
+    const { signal } = new AbortController()
+    for await (const _ of alice.exchange.pull({ peer: 'bob', want: [], signal }));
+    const [old, young] = alice.libp2p.connections
+    // The hello of the first connection, and what was asked for over the second.
+    expect([old?.streams.length, young?.streams.length]).toEqual([1, 1])
+    await Promise.all([alice.exchange.stop(), bob.exchange.stop()])
+  })
 })

@@ -378,6 +378,16 @@ describe('a peer that is asked', () => {
     expect(await pull()).toMatchObject({ reason: 'invalid' })
   })
 
+  test('for one block and sends others without end is given up at once', async () => {
+    const others = answered({ case: 'batch', value: create(BatchSchema, { blocks: [block, block] }) })
+    await answering(helloAnswer(), Array<Uint8Array>(100).fill(others))
+    const wanted = await new FakeReplica().write('wanted')
+    let received = 0
+    for await (const _ of exchange.fetch([wanted], { peers: ['attacker'], signal })) received++
+    expect(received).toBeLessThan(2)
+    expect(exchange.counters).toMatchObject({ invalidFrames: 1, droppedStreams: 1 })
+  })
+
   test('and never answers is given up after a while', async () => {
     await answering(helloAnswer(), [])
     const pulling = pull()

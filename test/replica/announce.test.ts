@@ -24,6 +24,8 @@ interface Stage {
   /** What was broadcast, and when. */
   messages: Array<{ at: number; size: number; heads: AnnouncedHead[] }>
   heads: AnnouncedHead[]
+  /** When a peer was to be told outside of gossip. */
+  reminders: number[]
   network: { fails: boolean; delayMs: number; level: boolean; listened: boolean }
 }
 
@@ -32,6 +34,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
   const counters = newCounters()
   const messages: Stage['messages'] = []
   const heads: AnnouncedHead[] = []
+  const reminders: number[] = []
   const network = { fails: false, delayMs: 0, level: true, listened: true }
   const announcer = new Announcer({
     ...{ clock, random, counters, limits: { ...defaultLimits, ...limits } },
@@ -39,6 +42,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
     heads: () => heads,
     headCount: () => heads.length,
     isLevel: () => network.level,
+    remind: () => void reminders.push(clock.now()),
     broadcaster: {
       start: async () => {},
       stop: async () => {},
@@ -52,7 +56,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
     }
   })
   announcer.start()
-  return { announcer, clock, counters, messages, heads, network }
+  return { announcer, clock, counters, messages, heads, reminders, network }
 }
 
 function node(name: string, bytes = 0): Forged {
@@ -216,6 +220,19 @@ describe('heads that were learned otherwise than by gossip', () => {
     expect(messages).toHaveLength(1)
     expect(clock.timers).toBe(1)
   })
+})
+
+test('a peer is told outside of gossip at every rebroadcast, also where there is nothing to say, and not after a stop', async () => {
+  const { announcer, clock, reminders, messages } = stage()
+  await clock.advance(10 * defaultLimits.rebroadcastIntervalMs)
+  expect(messages).toEqual([])
+  const pauses = reminders.map((at, index) => at - (reminders[index - 1] ?? 0))
+  expect(pauses.length).toBeGreaterThanOrEqual(8)
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(0.7 * defaultLimits.rebroadcastIntervalMs)
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(1.3 * defaultLimits.rebroadcastIntervalMs)
+  await announcer.stop()
+  await clock.advance(10 * defaultLimits.rebroadcastIntervalMs)
+  expect(reminders).toHaveLength(pauses.length)
 })
 
 test('a head that nobody heard is said again at the next rebroadcast, as if it had not been said', async () => {

@@ -77,3 +77,43 @@ test('a branch longer than the budget, whose end nobody has, is merged over the 
   // A block is fetched again in each pass over the branch, and there are as many passes as it has budgets.
   expect(counters.receivedBlocks).toBeLessThan(60 * 12)
 }, 60_000)
+
+test.each(['streamed', 'by id'] as const)(
+  'a branch that fits into no budget of those who tell of it, %s, causes no storm while it waits',
+  async (how) => {
+    // What was dropped over the budget of one peer was asked for again at once, for there was room in that of another.
+    world = new World({ seed: 4 })
+    const limits = { pendingBlocksPerPeerMax: 64, pendingBytesPerPeerMax: 65_536, gapPatienceMs: 60_000 }
+    const bob = await world.replica('bob', limits)
+    const peers = await Promise.all(
+      ['mallory', 'malory', 'mal'].map(async (name) => await world.hostile(name))
+    )
+    await world.advance(1000)
+    const chain = forgeChain(90, { name: 'long', padding: 2000, below: missingNode('nobody has it') })
+    for (const peer of peers) peer.tell(chain, how)
+    await world.advance(50_000)
+    const waiting = await bob.store.stats()
+    expect(waiting.pending).toBeGreaterThan(0)
+    // Each budget is filled once, from the head down.
+
+    expect(waiting.counters.receivedBlocks).toBeLessThan(90 * 6)
+    await world.clock.until(async () => (await bob.store.stats()).nodes === 90, { withinMs: 30 * 60_000 })
+    expect((await bob.store.stats()).gaps).toBe(1)
+  },
+  60_000
+)
+
+test('more heads than fit into a budget are not fetched again and again while they wait', async () => {
+  world = new World({ seed: 5 })
+  const bob = await world.replica('bob', { pendingBlocksPerPeerMax: 16, gapPatienceMs: 600_000 })
+  const mallory = await world.hostile('mallory')
+  await world.advance(1000)
+  const heads = Array.from({ length: 24 }, (_, index) =>
+    forgeNode({ puts: [['/head', `${index}`]], links: [missingNode(`${index}`)], priority: 2n })
+  )
+  for (let round = 0; round < 10; round++) {
+    mallory.tell(heads, 'inlined')
+    await world.advance(10_000)
+  }
+  expect((await bob.store.stats()).counters.pendingEvicted).toBeLessThan(24 * 3)
+}, 60_000)

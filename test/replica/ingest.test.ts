@@ -47,7 +47,7 @@ class Stage {
         return root
       },
       remember: (id) => void this.remembered.push(id),
-      forget: () => {},
+      forget: (id) => void this.remembered.splice(this.remembered.indexOf(id), 1),
       unwant: (id) => {
         if (this.wanted.get(id) === false) this.wanted.delete(id)
       }
@@ -71,8 +71,12 @@ class Stage {
     for (const { bytes } of blocks) await this.ingest.receive({ bytes, from: 'alice' }, undefined)
   }
 
-  async head({ id, bytes }: Forged): Promise<void> {
-    await this.ingest.receive({ bytes, from: 'alice' }, new Set([id]), true)
+  async head(block: Forged): Promise<void> {
+    await this.headOf('alice', block)
+  }
+
+  async headOf(from: string, { id, bytes }: Forged): Promise<void> {
+    await this.ingest.receive({ bytes, from }, new Set([id]), true)
   }
 
   /** Writes what waits, as the writer does; `meanwhile` happens while the datastore is at it. */
@@ -96,6 +100,11 @@ class Stage {
       }
       this.ingest.merged(nodes)
     }
+  }
+
+  /** What is wanted as a head. */
+  get heads(): string[] {
+    return [...this.wanted].filter(([, root]) => root).map(([id]) => id)
   }
 
   get rows(): string[] {
@@ -135,51 +144,56 @@ test('the same block twice at the same moment is one', async () => {
   }
 })
 
+/** A head over a branch that fits under its budget without it, and over one more node. */
+function headOverBranch(branch: readonly Forged[], padding = 0): { head: Forged; other: Forged } {
+  const other = forge({ puts: { '/other': '.'.repeat(padding) } })
+  const links = [branch.at(-1) as Forged, other]
+  return { other, head: forge({ puts: { '/head': '.'.repeat(padding) }, links, priority: 100n }) }
+}
+
 test('a head that is dropped over the budget and comes again keeps its row', async () => {
   for (const storeBetween of [true, false]) {
     const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
-    const chain = forgeChain(12)
-    const [top] = chain.slice(-1) as [Forged]
-    await stage.head(top)
-    await stage.receive(...chain.slice(3, -1).reverse())
+    const branch = forgeChain(8)
+    const { head, other } = headOverBranch(branch)
+    await stage.head(head)
     await stage.store()
-    expect(stage.rows).not.toContain(top.id)
-    expect(stage.counters.pendingEvicted).toBeGreaterThan(0)
-    expect(stage.remembered).toEqual([top.id])
-    // Half of the budget is free again only when the lower part is merged.
-    await stage.receive(...chain.slice(0, 3).reverse())
-    await stage.merge()
-    expect(stage.wanted.get(top.id)).toBe(true)
-    await stage.receive(top)
-    await stage.store()
-    // Dropped and back before the deletion of its row was written.
-    const filler = forgeChain(30, { name: 'filler' }).slice(1).reverse()
-    await stage.receive(...filler)
-    expect(stage.ingest.holds(top.id)).toBe(false)
+    expect(stage.rows).toEqual([head.id])
+    await stage.receive(...branch.slice(1).reverse())
+    expect(stage.ingest.holds(head.id)).toBe(false)
+    expect(stage.counters.pendingEvicted).toBe(1)
+    expect(stage.remembered).toEqual([head.id])
     if (storeBetween) await stage.store()
-    await stage.receive(top)
+    expect(stage.wanted.get(head.id)).toBeUndefined()
+    await stage.receive(branch[0] as Forged)
+    await stage.merge()
+    expect(stage.wanted.get(head.id)).toBe(true)
+    // Dropped and back, maybe before the deletion of its row was written.
+    await stage.receive(head)
     await stage.store()
-    expect(stage.rows).toContain(top.id)
-    // The filler is what is dropped for the rest of the chain.
-    await stage.receive(...chain.slice(0, -1))
-    expect((await stage.merge()).at(-1)).toBe(top.id)
+    expect(stage.rows).toContain(head.id)
+    await stage.receive(other)
+    expect(await stage.merge()).toEqual(ids([other, head]))
   }
 })
 
 test('a block that is dropped and comes again while its row is written is not lost', async () => {
   const stage = new Stage({ pendingBlocksPerPeerMax: 16, readyBytesMax: 64 * 1024 })
-  const [parent, top] = forgeChain(2, { padding: 60_000 }) as [Forged, Forged]
-  await stage.head(top)
+  const branch = forgeChain(8)
+  const { head, other } = headOverBranch(branch, 60_000)
+  await stage.head(head)
   await stage.store(async () => {
-    await stage.receive(...forgeChain(30, { name: 'filler' }).slice(1).reverse())
-    expect(stage.ingest.holds(top.id)).toBe(false)
-    await stage.receive(top)
+    await stage.receive(...branch.slice(1).reverse())
+    expect(stage.ingest.holds(head.id)).toBe(false)
+    await stage.receive(branch[0] as Forged)
+    await stage.merge()
+    await stage.receive(head)
   })
   await stage.store()
   await stage.store()
-  expect(stage.rows).toContain(top.id)
-  await stage.receive(parent)
-  expect(await stage.merge()).toEqual(ids([parent, top]))
+  expect(stage.rows).toContain(head.id)
+  await stage.receive(other)
+  expect(await stage.merge()).toEqual(ids([other, head]))
   // And its bytes were counted once: two more of that size are too much.
   await stage.receive(...forgeChain(3, { name: 'more', padding: 60_000 }).slice(1))
   let isRoom = false
@@ -190,17 +204,19 @@ test('a block that is dropped and comes again while its row is written is not lo
   expect(isRoom).toBe(false)
 })
 
-test('nothing waits for a block that was dropped: what waited is dropped with it', async () => {
+test('nothing waits for a block that was dropped: what waited in the budget of another peer is dropped with it', async () => {
   const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
   const chain = forgeChain(40)
-  // The heads above it come after the block that will be the first to go.
   await stage.head(chain[20]!)
-  for (const block of chain.slice(21, 26)) await stage.head(block)
-  await stage.receive(...chain.slice(17, 20).reverse())
-  expect(stage.ingest.holds(chain[20]!.id)).toBe(false)
-  for (const block of chain.slice(21, 26)) expect(stage.ingest.holds(block.id)).toBe(false)
+  for (const block of chain.slice(21, 26)) await stage.headOf('bob', block)
+  await stage.receive(...chain.slice(12, 20).reverse())
+  for (const block of chain.slice(20, 26)) expect(stage.ingest.holds(block.id)).toBe(false)
   expect(new Set(stage.remembered)).toEqual(new Set(ids(chain.slice(20, 26))))
-  await stage.receive(...chain.slice(0, 17).reverse())
+  // The other peer has room, and is asked again at once.
+  expect(new Set(stage.heads)).toEqual(new Set(ids(chain.slice(21, 26))))
+  for (const block of chain.slice(21, 26)) await stage.headOf('bob', block)
+  expect(stage.ingest.pendingCount).toBe(7 + 5)
+  await stage.receive(...chain.slice(0, 12).reverse())
   await stage.merge()
   // All of them are asked for again, and everything is merged in the end.
   for (let round = 0; round < 200 && stage.wanted.size > 0; round++) {
@@ -210,6 +226,19 @@ test('nothing waits for a block that was dropped: what waited is dropped with it
   }
   expect(stage.ingest.pendingCount).toBe(0)
   expect(stage.ingest.holds(chain[25]!.id)).toBe(true)
+})
+
+test('a head that was dropped, is then wanted as an ancestor and cannot be had is not remembered any more', async () => {
+  const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
+  const chain = forgeChain(12)
+  for (const block of chain.slice(1, 10)) await stage.head(block)
+  const [dropped, above] = chain.slice(9, 11) as [Forged, Forged]
+  expect(stage.remembered).toEqual([dropped.id])
+  await stage.headOf('bob', above)
+  expect(stage.wanted.get(dropped.id)).toBe(false)
+  await stage.ingest.giveUp(dropped.id)
+  expect(stage.remembered).toEqual([])
+  expect([...stage.ingest.unmerged()]).not.toContain(dropped.id)
 })
 
 test('what becomes a local node while the links of a waiting block are looked up is not queued', async () => {

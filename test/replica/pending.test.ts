@@ -5,9 +5,13 @@ import { type PendingBlock, PendingBlocks } from '../../src/replica/pending.ts'
 function block(id: string, missing: string[], init: Partial<PendingBlock> = {}): PendingBlock {
   return {
     ...{ id, dagName: '', from: 'alice', size: 10, missing: new Set(missing), linksSeen: missing.length },
-    ...{ linkCount: missing.length, root: false, node: undefined, stored: false },
+    ...{ linkCount: missing.length, saidBy: new Set<string>(), node: undefined, stored: false },
     ...init
   }
+}
+
+function newPending(entriesMax = 100, bytesMax = 1000): PendingBlocks {
+  return new PendingBlocks({ pendingBlocksPerPeerMax: entriesMax, pendingBytesPerPeerMax: bytesMax })
 }
 
 function ids(blocks: Iterable<PendingBlock>): string[] {
@@ -16,7 +20,7 @@ function ids(blocks: Iterable<PendingBlock>): string[] {
 
 describe('waiting', () => {
   test('ends with the last link, for everybody who waits for it', () => {
-    const pending = new PendingBlocks()
+    const pending = newPending()
     pending.add(block('one', ['a', 'b']))
     pending.add(block('two', ['b']))
     expect(ids(pending.waiters('b'))).toEqual(['one', 'two'])
@@ -27,7 +31,7 @@ describe('waiting', () => {
   })
 
   test('can be for more links later', () => {
-    const pending = new PendingBlocks()
+    const pending = newPending()
     const one = block('one', ['a'], { linkCount: 2 })
     pending.add(one)
     expect(ids(pending.release('a'))).toEqual(['one'])
@@ -37,7 +41,7 @@ describe('waiting', () => {
   })
 
   test('that ends by dropping gives back the links that nobody else waits for', () => {
-    const pending = new PendingBlocks()
+    const pending = newPending()
     pending.add(block('one', ['a', 'b']))
     pending.add(block('two', ['b']))
     expect(pending.remove('one')).toEqual(['a'])
@@ -49,49 +53,45 @@ describe('waiting', () => {
   })
 })
 
-describe('the budget', () => {
-  test('counts blocks and the links they wait for, for each peer', () => {
-    const pending = new PendingBlocks()
-    const added = block('three', ['d'])
-    pending.add(block('one', ['a', 'b']))
-    pending.add(block('two', ['c'], { from: 'bob' }))
-    pending.add(added)
-    expect([pending.entriesOf('alice'), pending.entriesOf('bob'), pending.entriesOf('carol')]).toEqual([
-      5, 2, 0
+describe('a line', () => {
+  test('goes up through the blocks of one budget that wait for each other', () => {
+    const pending = newPending()
+    const bottom = block('bottom', ['missing'])
+    for (const one of [
+      block('top', ['middle']),
+      block('beside', ['other']),
+      block('over', ['top'], { from: 'bob' })
     ])
-    expect(pending.overBudget('alice', 5, 1000, added)).toBeUndefined()
-    expect(pending.overBudget('alice', 4, 1000, added)?.id).toBe('one')
-    expect(pending.overBudget('alice', 5, 19, added)?.id).toBe('one')
-    pending.release('a')
-    expect(pending.entriesOf('alice')).toBe(4)
-    pending.remove('one')
-    expect(pending.entriesOf('alice')).toBe(2)
-    pending.remove('three')
-    expect(pending.entriesOf('alice')).toBe(0)
+      pending.add(one)
+    pending.add(block('middle', ['bottom']))
+    pending.add(bottom)
+    expect(ids(pending.lineFrom(bottom))).toEqual(['bottom', 'middle', 'top'])
+    expect(
+      ['bottom', 'middle', 'top', 'beside', 'over'].map((id) => pending.isTop(pending.get(id)!))
+    ).toEqual([false, false, true, true, true])
+  })
+})
+
+describe('a block is charged', () => {
+  const need = { entries: 2, bytes: 10 }
+
+  test('to its sender where nothing waits for it', () => {
+    expect(newPending().chargedTo('head', 'mallory', need)).toBe('mallory')
   })
 
-  test('drops the top of a branch, whether that came first or last', () => {
-    for (const order of [
-      ['top', 'middle', 'end'],
-      ['end', 'middle', 'top']
-    ]) {
-      const pending = new PendingBlocks()
-      const links: Record<string, string[]> = { top: ['middle'], middle: ['end'], end: ['missing'] }
-      let added = block('none', [])
-      for (const id of order) {
-        added = block(id, links[id] ?? [])
-        pending.add(added)
-      }
-      expect(pending.overBudget('alice', 5, 1000, added)?.id).toBe('top')
-    }
+  test('to a peer whose block waits for it, whoever sends it', () => {
+    const pending = newPending()
+    pending.add(block('top', ['link']))
+    expect(pending.chargedTo('link', 'mallory', need)).toBe('alice')
   })
 
-  test('always has room for one block, however large it is', () => {
-    const pending = new PendingBlocks()
-    const added = block('next', ['d'])
-    pending.add(block('huge', ['a', 'b', 'c'], { size: 1_000_000 }))
-    expect(pending.overBudget('alice', 1, 1, added)).toBeUndefined()
-    pending.add(added)
-    expect(pending.overBudget('alice', 1, 1, added)?.id).toBe('huge')
+  test('to one that has room, if there is any', () => {
+    const pending = newPending(5)
+    for (const from of ['alice', 'bob']) pending.add(block(`top of ${from}`, ['link'], { from }))
+    expect(pending.chargedTo('link', 'mallory', need)).toBe('alice')
+    pending.add(block('more', ['other']))
+    expect(pending.chargedTo('link', 'mallory', need)).toBe('bob')
+    pending.add(block('and more', ['other'], { from: 'bob' }))
+    expect(pending.chargedTo('link', 'mallory', need)).toBe('alice')
   })
 })

@@ -168,11 +168,20 @@ test('a journal that is damaged is named, and nothing of it is applied', async (
   expect([...datastore.rows().keys()]).toEqual([JOURNAL])
 })
 
-test('a journal whose entry is neither a put nor a delete is damaged, and deletes nothing', async () => {
+test.each<[string, Uint8Array]>([
+  ['says neither to put nor to delete', journalBytes(3, '/crdt/k/a')],
+  ["names a row that is not the store's", journalBytes(0, '/other')],
+  ['names all rows of the store', journalBytes(1, '/crdt/')],
+  ['names what is no row', journalBytes(0, 'crdt/k/a')],
+  ['names no row', journalBytes(0, '')]
+])('a journal that %s is damaged, and nothing of it is applied', async (_name, journal) => {
   const { datastore, rows } = faultyRows()
-  await rows.write(new Map([['/a', bytes(1)]]))
-  // What a bit of damage makes of the put of another row.
-  await rows.write(new Map([[JOURNAL, bytes(3, 2, 47, 97, 0, 0)]]))
+  for (const row of ['/crdt/k/a', '/other']) await rows.write(new Map([[row, bytes(1)]]))
+  await rows.write(new Map([[JOURNAL, bytes(...journalBytes(0, '/crdt/k/a'), ...journal)]]))
   await expect(replayJournal(rows, JOURNAL)).rejects.toMatchObject({ name: 'CorruptRowError' })
-  expect([...datastore.rows().keys()]).toEqual(['/a', JOURNAL])
+  expect([...datastore.rows().keys()].sort()).toEqual(['/crdt/j', '/crdt/k/a', '/other'])
 })
+
+function journalBytes(type: number, row: string): Uint8Array {
+  return bytes(type, row.length, ...new TextEncoder().encode(row), ...(type === 1 ? [1, 1] : []))
+}

@@ -133,6 +133,22 @@ const BROKEN: Record<string, [Breaking, string[]]> = {
     },
     ['tells that a peer left, and does not list it any more', 'ends what is under way when it is stopped']
   ],
+  'cannot be reminded before it has started': [
+    (whole) => {
+      let replica: ReplicaView | undefined
+      return {
+        start: (view) => {
+          replica = view
+          return whole.start(view)
+        },
+        remind: () => {
+          if (replica === undefined) throw new Error('It is not started')
+          whole.remind?.()
+        }
+      }
+    },
+    ['minds no reminder, whether or not there is anybody to be told']
+  ],
   'goes on after it was stopped': [
     () => ({ stop: async () => {} }),
     ['serves nothing and tells nothing after it was stopped', 'leaves nothing behind when it is stopped']
@@ -158,6 +174,7 @@ describe('an exchange is found out that', () => {
       pull: (request) => whole.pull(request),
       canPull: (peer) => whole.canPull(peer),
       peers: () => whole.peers(),
+      remind: () => whole.remind?.(),
       ...breaking(whole)
     })
     testBlockExchange(runner, (count) => simulated(count, broken))

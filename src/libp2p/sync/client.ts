@@ -128,10 +128,16 @@ export class SyncSession {
     await this.#send({ case: 'blocks', value })
     this.#channel.expect({ windowMs: fetchTimeoutMs, bytesPerSecondMin: syncBytesPerSecondMin })
     const patience = this.#newPatience()
+    let left = ids.length
     for (;;) {
       const { body } = await this.#readAnswer(patience)
-      if (body.case === 'batch') yield this.#batch(body.value, false).blocks
-      else if (body.case === 'end') return
+      if (body.case === 'batch') {
+        const { blocks } = this.#batch(body.value, false)
+        left -= blocks.length
+        // Blocks that nobody wants would keep an answer alive for ever, and with it the wait for those that are wanted.
+        if (left < 0) throw this.#channel.invalid('The peer sends more blocks than it was asked for')
+        yield blocks
+      } else if (body.case === 'end') return
       else throw this.#unexpected(body.case)
     }
   }

@@ -84,6 +84,11 @@ interface Running {
   channels: Set<ServerChannel>
   /** Up to which sequence number a peer has been told of ours, at least. */
   told: Map<PeerName, number>
+  /**
+   * Peers that dialled although they were connected, as whoever lost a connection without a word does. gossipsub may
+   * have its stream on the one that is dead, and opens none on the other when it notices.
+   */
+  redialled: Set<PeerName>
   tasks: Set<Promise<unknown>>
   stopping: AbortController
 }
@@ -156,6 +161,17 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     return this.#running?.greeter.greeted().filter((peer) => this.#allows(peer)) ?? []
   }
 
+  remind(): void {
+    const running = this.#running
+    if (running === undefined) return
+    const { sequence } = running.replica.snapshot()
+    const untold = [...running.redialled].filter(
+      (peer) => running.sessions.isConnected(peer) && running.told.get(peer) !== sequence
+    )
+    const peer = untold[Math.floor(this.#random() * untold.length)]
+    if (peer !== undefined) this.#greetAgain(running, peer)
+  }
+
   canPull(peer: PeerName): boolean {
     return this.#running?.greeter.isGreeted(peer) === true && this.#allows(peer)
   }
@@ -207,6 +223,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   peerConnected(peer: PeerName, direction: 'inbound' | 'outbound'): void {
     const running = this.#running
     if (running === undefined || !this.#allows(peer)) return
+    if (running.sessions.isConnectedTwice(peer)) running.redialled.add(peer)
     if (direction === 'outbound') running.greeter.greetNow(peer)
     else running.greeter.greetLater(peer)
   }
@@ -216,6 +233,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     // It may have a new connection already.
     if (running === undefined || running.sessions.isConnected(peer)) return
     running.told.delete(peer)
+    running.redialled.delete(peer)
     running.greeter.left(peer)
     running.sessions.left(peer)
     running.replica.peerLeft(peer)
@@ -258,6 +276,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       asker,
       channels: new Set(),
       told: new Map(),
+      redialled: new Set(),
       tasks: new Set(),
       stopping
     }
@@ -275,10 +294,15 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     if (told !== undefined && told !== running.replica.snapshot().sequence) this.#greetAgain(running, peer)
   }
 
-  /** What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip. */
+  /**
+   * What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip, and
+   * what was committed while gossip was broken was in none.
+   */
   #greetAgain(running: Running, peer: PeerName): void {
     this.#track(running, this.#greet(running, peer)).catch((error) => {
       this.#counters.helloFailures++
+      // It may have been told nothing.
+      running.told.set(peer, -1)
       this.#log.trace('could not greet %p again - %e', peer, error)
     })
   }

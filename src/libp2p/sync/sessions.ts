@@ -65,6 +65,11 @@ export class Sessions {
     return this.#connectionTo(peer) !== undefined
   }
 
+  /** Whether there are two, one of which may be dead. */
+  isConnectedTwice(peer: PeerName): boolean {
+    return this.#connectionsTo(peer).length > 1
+  }
+
   /**
    * A session with a peer, greeted.
    *
@@ -161,10 +166,15 @@ export class Sessions {
     }
   }
 
+  /** The newest one: a peer that lost a connection without a word has dialled again, and the old one may be dead. */
   #connectionTo(peer: PeerName): ConnectionLike | undefined {
+    return this.#connectionsTo(peer).at(-1)
+  }
+
+  #connectionsTo(peer: PeerName): ConnectionLike[] {
     return this.#init.libp2p
       .getConnections()
-      .find(
+      .filter(
         ({ remotePeer, status, limits }) =>
           status === 'open' && limits == null && remotePeer.toString() === peer
       )

@@ -266,6 +266,15 @@ function testStopping(inGroup: InGroup): void {
     await group.run(group.exchange(0).stop())
   })
 
+  inGroup('minds no reminder, whether or not there is anybody to be told', 2, async (group) => {
+    group.exchange(0).remind?.()
+    await group.meet()
+    group.exchange(0).remind?.()
+    await group.run(group.exchange(0).stop())
+    group.exchange(0).remind?.()
+    assert.deepEqual(group.init.leftBehind?.(0) ?? [], [])
+  })
+
   inGroup('can be started again, for another replica', 2, async (group) => {
     await group.replica(1).writeMany('b', 3)
     await group.meet()

@@ -109,6 +109,8 @@ export class ScriptRun {
       await world.advance(500)
       await this.bounds.sample()
     }
+    // Honest replicas become level while the others are still there, and lie to whoever asks.
+    await world.converge()
     for (const peer of world.hostiles()) peer.leave()
     await world.converge()
   }

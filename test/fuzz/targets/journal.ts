@@ -87,7 +87,7 @@ export const journalTarget: Target = {
   }
 }
 
-/** Entry by entry, and strictly: undefined unless every entry is a put or a delete. */
+/** Entry by entry, and strictly: undefined unless every entry is a put or a delete of one of the store's own rows. */
 function readPlainly(input: Uint8Array): Map<string, Uint8Array | null> | undefined {
   const changes = new Map<string, Uint8Array | null>()
   let at = 0
@@ -108,6 +108,7 @@ function readPlainly(input: Uint8Array): Map<string, Uint8Array | null> | undefi
     const type = number()
     if (type > 1) return undefined
     const row = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes())
+    if (!/^\/crdt\/.*[^/]$/s.test(row)) return undefined
     changes.set(row, type === 1 ? bytes() : null)
   }
   return changes

@@ -118,9 +118,12 @@ const limits: Mutant[] = [
   mutant(
     'pending-without-budget',
     'Blocks that wait have a budget for each peer.',
-    'replica/pending.ts',
-    ['if (budget.entries <= entriesMax && budget.bytes <= bytesMax) return undefined', 'return undefined'],
-    ['replica/pending.test.ts']
+    'replica/budgets.ts',
+    [
+      'return budget.entries > pendingBlocksPerPeerMax || budget.bytes > pendingBytesPerPeerMax',
+      'return false'
+    ],
+    ['replica/eviction.test.ts']
   ),
   mutant(
     'memory-without-bound',

@@ -112,9 +112,37 @@ const ingest: Mutant[] = [
   mutant(
     'budget-forgets-head',
     'A head that is dropped over the budget of its peer is remembered and asked for again.',
-    'replica/ingest.ts',
-    ['if (root) this.#evicted.add(id, from)', ''],
-    ['replica/ingest.test.ts', 'replica/catch-up.test.ts', 'replica/waiting.test.ts']
+    'replica/eviction.ts',
+    ['if (saidBy.size > 0 && need !== undefined) this.#heads.add(', 'if (false) this.#heads.add('],
+    ['replica/eviction.test.ts', 'replica/ingest.test.ts', 'replica/catch-up.test.ts']
+  ),
+  mutant(
+    'newcomer-pushes-out',
+    'What waits is not pushed out of a budget by what it does not wait for.',
+    'replica/eviction.ts',
+    ['pending.lineFrom(added)', 'pending.lineFrom(pending.get([...pending.ids()][0] as string) ?? added)'],
+    ['replica/eviction.test.ts', 'replica/budgets.test.ts']
+  ),
+  mutant(
+    'dropped-head-asked-at-once',
+    'What was dropped over a budget is asked for again once there is room for it, and not before.',
+    'replica/budgets.ts',
+    ['if (entries === 0) return true', 'return true'],
+    ['replica/eviction.test.ts', 'replica/budgets.test.ts']
+  ),
+  mutant(
+    'block-charged-to-sender',
+    'A block counts in the budget of a peer whose heads led to it, whoever sends it.',
+    'replica/pending.ts',
+    ['return first ?? sender', 'return sender'],
+    ['replica/pending.test.ts']
+  ),
+  mutant(
+    'stream-asked-for-ever',
+    'What a whole stream did not bring is asked for by its id, and not by the same stream again.',
+    'dag/fetch.ts',
+    ["if (how === 'badly') want.pulled.delete(peer)", 'want.pulled.delete(peer)'],
+    ['dag/fetch.test.ts', 'replica/budgets.test.ts']
   )
 ]
 

@@ -1,12 +1,11 @@
 /**
- * An example in a process of its own: lines in, lines out.
+ * A program in a process of its own: lines in, lines out.
  *
  * Invariants: whoever waits is told of every line, and is rejected when the process ends first; no process outlives
- * the test's own, or `killExamples`.
+ * the test's own, or `killLineProcesses`.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { projectFolder } from './build.ts'
 
@@ -18,7 +17,7 @@ const killAllNow = (): void => {
 process.once('exit', killAllNow)
 
 /** For `afterEach`: a test that failed may have left processes. */
-export async function killExamples(): Promise<void> {
+export async function killLineProcesses(): Promise<void> {
   const exits = [...running].map((child) => once(child, 'close'))
   killAllNow()
   await Promise.all(exits)
@@ -30,7 +29,7 @@ export interface End {
   errors: string[]
 }
 
-export class ExampleProcess {
+export class LineProcess {
   /** What came to stdout and stderr. */
   readonly lines: string[] = []
   readonly errors: string[] = []
@@ -39,9 +38,9 @@ export class ExampleProcess {
   /** Looked at again whenever a line comes. */
   readonly #waiting = new Set<() => void>()
 
-  /** @param file - inside `examples`. */
+  /** @param file - inside the project. */
   constructor(file: string, args: string[] = []) {
-    const child = spawn(process.execPath, [join('examples', file), ...args], { cwd: projectFolder })
+    const child = spawn(process.execPath, [file, ...args], { cwd: projectFolder })
     running.add(child)
     this.#child = child
     this.#ended = once(child, 'close').then(([code, signal]) => {
