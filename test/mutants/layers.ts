@@ -22,7 +22,7 @@ export const LAYERS: readonly Layer[] = [
     exclude: [
       ...SIMULATION,
       // Processes, packages and other people's tests: the other projects of vitest.
-      'test/{compliance,e2e,package}/**',
+      'test/{compliance,e2e,package,processes,interop}/**',
       // These read text and not behaviour: they would see that a file was changed, and not that it is wrong.
       'test/{mutants,docs,examples}/**',
       'test/{house,readme,toolchain}.test.ts'

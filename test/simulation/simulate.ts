@@ -1,7 +1,7 @@
 /**
  * Runs simulations, and tells what they were about. A failing one is cut down and printed.
  *
- *     npm run simulate -- [--seeds 1000] [--seed S] [--profile NAME] [--from S]
+ *     npm run simulate -- [--seeds 1000] [--from S] [--seed S] [--profile NAME] [--keep-going]
  */
 import { parseArgs } from 'node:util'
 import { generateScript } from '../../src/testkit/simulation/generate.ts'
@@ -11,15 +11,29 @@ import { shrink } from '../../src/testkit/simulation/shrink.ts'
 import { SimulationError } from '../../src/testkit/simulation/simulation-error.ts'
 import { Totals } from './totals.ts'
 
+const USAGE = `npm run simulate -- [options]
+
+  --seeds N        how many lives (1000)
+  --from S         the first seed (1)
+  --seed S         one life alone
+  --profile NAME   ${Object.keys(PROFILES).join(', ')}; without it each seed chooses one
+  --keep-going     tell of what fails and go on, without cutting it down`
+
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     profile: { type: 'string' },
-    'keep-going': { type: 'boolean', default: false }
+    'keep-going': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
   }
 })
+
+if (values.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
 
 if (values.profile !== undefined && !(values.profile in PROFILES)) {
   console.error(`There is no profile ${values.profile}; there are: ${Object.keys(PROFILES).join(', ')}.`)
