@@ -8,9 +8,10 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { NO_FAULTS, type TcpDirection, type TcpFaults, TcpLane } from './tcp-lane.ts'
+import { NO_FAULTS, type TcpFaults } from './tcp-faults.ts'
+import { type TcpDirection, TcpLane } from './tcp-lane.ts'
 
-export type { TcpFaults } from './tcp-lane.ts'
+export type { TcpFaults } from './tcp-faults.ts'
 
 const LOOPBACK = '127.0.0.1'
 
