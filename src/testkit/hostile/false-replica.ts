@@ -60,6 +60,8 @@ export class FalseReplica implements ReplicaView {
   readonly #init: FalseReplicaInit
   readonly #log: LogEntry[] = []
   readonly #entries = new Map<BlockId, LogEntry>()
+  /** What it says in a stream in place of a block. */
+  readonly #damage = new Map<BlockId, Uint8Array>()
   #madeUp = 0
 
   constructor(init: FalseReplicaInit) {
@@ -136,8 +138,15 @@ export class FalseReplica implements ReplicaView {
 
   peerLeft(): void {}
 
+  /**
+   * The same damage each time: whatever bytes a stream brings are a block of their own, so another damage each time would
+   * be one more block each time, for as long as anybody asks.
+   */
   #told(entry: LogEntry): LogEntry {
-    return this.lie === 'bytes that are others' ? { ...entry, bytes: this.#damaged(entry.bytes) } : entry
+    if (this.lie !== 'bytes that are others') return entry
+    const bytes = this.#damage.get(entry.id) ?? this.#damaged(entry.bytes)
+    this.#damage.set(entry.id, bytes)
+    return { ...entry, bytes }
   }
 
   /** The next node of a log that never ends, on top of the one before. */
@@ -150,7 +159,8 @@ export class FalseReplica implements ReplicaView {
   }
 
   #invent(): HeadClaim {
-    return { id: missingNode(`${this.#init.name} ${this.#madeUp++}`), dagName: '' }
+    if (!this.rests) this.#madeUp++
+    return { id: missingNode(`${this.#init.name} ${this.#madeUp}`), dagName: '' }
   }
 
   #damaged(bytes: Uint8Array): Uint8Array {
