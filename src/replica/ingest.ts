@@ -197,11 +197,20 @@ export class Ingest {
   }
 
   /** A local commit made a node that somebody else may wait for, or that came back from a peer meanwhile. */
-  async appliedLocally(nodes: readonly DagNode[]): Promise<void> {
+  appliedLocally(nodes: readonly DagNode[]): Promise<void> | undefined {
+    const awaited: BlockId[] = []
     for (const { id } of nodes) {
       this.#unqueue(id)
       if (this.#pending.has(id)) this.#drop(id)
-      if (this.#pending.isAwaited(id)) await this.#release(id)
+      if (this.#pending.isAwaited(id)) awaited.push(id)
+      else this.settlement.settle(id)
+    }
+    return awaited.length === 0 ? undefined : this.#releaseEach(awaited)
+  }
+
+  async #releaseEach(ids: readonly BlockId[]): Promise<void> {
+    for (const id of ids) {
+      await this.#release(id)
       this.settlement.settle(id)
     }
   }

@@ -200,10 +200,10 @@ export class Replica {
    *
    * @throws DagIgnoredError, WriteQueueFullError, CommitFailedError, StoreFailedError or the signal's reason.
    */
-  async write(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
+  write(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
     this.assertUsable()
     if (unit.operations.length > 0 && this.#ignored.has(unit.dagName)) throw new DagIgnoredError(unit.dagName)
-    await this.#queue.enqueue(unit, signal)
+    return this.#queue.enqueue(unit, signal)
   }
 
   /** Writes one node that says exactly this. */

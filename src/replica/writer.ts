@@ -182,7 +182,9 @@ export class Writer {
       return
     }
     taken.acknowledge()
-    if (committed !== undefined) await this.#committedLocally(committed)
+    if (committed === undefined) return
+    const following = this.#committedLocally(committed)
+    if (following !== undefined) await following
   }
 
   #failedLocally(error: unknown): unknown {
@@ -191,16 +193,14 @@ export class Writer {
     return asCommitError(error)
   }
 
-  async #committedLocally(committed: Committed): Promise<void> {
+  #committedLocally(committed: Committed): Eventual<void> {
     const { counters, ingest, logger } = this.#init
     counters.localCommits += 1
     counters.localNodes += committed.nodes.length
     this.#init.onCommitted(committed)
-    try {
-      await ingest.appliedLocally(committed.nodes)
-    } catch (error) {
+    return ingest.appliedLocally(committed.nodes)?.catch((error: unknown) => {
       logger.error('what waited for a local node could not be looked up - %e', error)
-    }
+    })
   }
 
   /** @returns undefined if there was nothing to write. */
