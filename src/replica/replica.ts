@@ -6,7 +6,8 @@
  * | `write` queue        | `Inbox`: decoded, known already?             |
  * | `Publisher`          | `Ingest.receive`: verified, clock            |
  * |                      | `Fetcher`: what is missing below it          |
- * | `CommitDraft`        | `CommitDraft`: the same funnel               |
+ * | `CommitDraft`        | `CommitDraft`: the same funnel (`LonePuts`   |
+ * |                      | where a put waits alone)                     |
  * | `Announcer`          |                                              |
  * | `onCommitted`        | `onCommitted`                                |
  *

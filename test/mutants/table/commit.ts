@@ -63,16 +63,15 @@ const durability: Mutant[] = [
     'A batch becomes durable as a whole or not at all.',
     'replica/writer.ts',
     [
-      "const draft = new CommitDraft(stores, state, 'local') const publisher = new Publisher(draft, state, limits, units",
-      `const [unit] = units
-      const half = Math.ceil((unit?.operations.length ?? 0) / 2)
-      if (unit !== undefined && units.length === 1 && unit.operations.length > 1) {
-        return Promise.resolve(this.#publish([{ ...unit, operations: unit.operations.slice(0, half) }])).then(() =>
-          this.#publish([{ ...unit, operations: unit.operations.slice(half) }])
+      "const draft = new CommitDraft(stores, state, 'local') const publisher = new Publisher(draft, state, limits, only",
+      `const half = Math.ceil((only?.operations.length ?? 0) / 2)
+      if (only !== undefined && units.length === 1 && only.operations.length > 1) {
+        return Promise.resolve(this.#publish([{ ...only, operations: only.operations.slice(0, half) }])).then(() =>
+          this.#publish([{ ...only, operations: only.operations.slice(half) }])
         )
       }
       const draft = new CommitDraft(stores, state, 'local')
-      const publisher = new Publisher(draft, state, limits, units`
+      const publisher = new Publisher(draft, state, limits, only`
     ],
     ['batch.test.ts', 'replica/writer.test.ts', 'crdt/local-writes.test.ts']
   ),
