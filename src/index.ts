@@ -30,6 +30,7 @@ export type {
   Broadcaster,
   Clock,
   ComponentLogger,
+  FetchOptions,
   HeadClaim,
   LogEntry,
   Logger,

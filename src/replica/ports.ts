@@ -57,6 +57,19 @@ export interface PullRequest {
   signal: AbortSignal
 }
 
+/** How blocks are asked for by id. */
+export interface FetchOptions {
+  /** Whom to ask first. */
+  peers: readonly PeerName[]
+  signal: AbortSignal
+  /**
+   * To be called whenever a peer is really asked, after any wait for a turn: the time that the engine gives to a request
+   * counts from the newest call, and a request that came to its turn never is no attempt that failed. Until the first
+   * call, or the end, nothing more that the same peer led to is asked for.
+   */
+  asked?(peer: PeerName): void
+}
+
 /** Gets blocks from other peers, and answers theirs from a `ReplicaView`. */
 export interface BlockExchange {
   /** Begins to serve and to listen for peers, until `stop`. */
@@ -68,10 +81,7 @@ export interface BlockExchange {
    * can get no more; a block that nobody has is just not among them. One that answers with other bytes than
    * were asked for is the engine's to notice. It has to end when the signal is aborted, because a stop waits for it.
    */
-  fetch(
-    ids: readonly BlockId[],
-    options: { peers: readonly PeerName[]; signal: AbortSignal }
-  ): AsyncIterable<ReceivedBlock>
+  fetch(ids: readonly BlockId[], options: FetchOptions): AsyncIterable<ReceivedBlock>
   /**
    * The nodes that a peer has and this replica lacks, ancestors first: one request for any number of them.
    * Absent where the exchange can only serve blocks by id.

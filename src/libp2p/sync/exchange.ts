@@ -11,6 +11,7 @@ import type {
   BlockExchange,
   Clock,
   ComponentLogger,
+  FetchOptions,
   PeerClaim,
   PeerName,
   PullRequest,
@@ -180,11 +181,9 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     return this.#asker.pull(request)
   }
 
-  fetch(
-    ids: readonly BlockId[],
-    { peers, signal }: { peers: readonly PeerName[]; signal: AbortSignal }
-  ): AsyncGenerator<ReceivedBlock> {
-    return this.#asker.fetch(ids, new Set([...peers, ...this.peers()]), signal)
+  fetch(ids: readonly BlockId[], options: FetchOptions): AsyncGenerator<ReceivedBlock> {
+    const peers = [...new Set([...options.peers, ...this.peers()])]
+    return this.#asker.fetch(ids, { ...options, peers })
   }
 
   async accept(channel: ServerChannel, hello: Hello, peer: PeerName): Promise<void> {
@@ -311,7 +310,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     await this.#checkProtocol(peer)
     running.sessions.renew(peer)
     running.told.set(peer, running.replica.snapshot().sequence)
-    const lease = await running.sessions.lease(peer, running.stopping.signal)
+    const lease = await running.sessions.lease(peer, { signal: running.stopping.signal })
     lease.done()
     // After the session was given back, so that what follows from the claim can use it.
     this.#onGreeted(running, peer, lease.session.claim)

@@ -167,22 +167,53 @@ const fetch: Mutant[] = [
   mutant(
     'same-peer-asked-again',
     'Every retry begins with another peer.',
-    'dag/fetch.ts',
+    'dag/requests.ts',
     ['const first = failures % Math.max(1, peers.length)', 'const first = 0'],
     ['dag/fetch.test.ts', 'replica/catch-up.test.ts', 'replica/hostile.test.ts']
   ),
   mutant(
     'requests-without-bound',
     'The ids that are asked for at once are bounded.',
-    'dag/fetch.ts',
-    ['Math.min(fetchIdsMax, fetchConcurrency - this.#idsInFlight)', 'fetchIdsMax'],
+    'dag/requests.ts',
+    ['Math.min(fetchIdsMax, fetchConcurrency - this.#idsUnderWay)', 'fetchIdsMax'],
     ['dag/fetch.test.ts', 'replica/hostile.test.ts']
+  ),
+  mutant(
+    'waiting-for-a-turn-times-out',
+    'The time of a request counts from when somebody is asked, and not from when it began to wait for that.',
+    'dag/requests.ts',
+    ['this.#restartTimeout(request)\n    this.#stopWaiting(request)', 'this.#stopWaiting(request)'],
+    ['dag/fetch.test.ts', 'libp2p/crowded-streams.test.ts']
+  ),
+  mutant(
+    'unasked-block-given-up',
+    'A block that nobody was asked for, since no request came to its turn, is not given up.',
+    'dag/requests.ts',
+    [
+      'const wasAsked = hadPeers && !(request.isWaiting && controller.signal.aborted)',
+      'const wasAsked = hadPeers'
+    ],
+    ['dag/fetch.test.ts']
+  ),
+  mutant(
+    'requests-queue-one-by-one',
+    'What a peer led to while a request of it waits for its turn goes as one after it.',
+    'dag/requests.ts',
+    ['(owner) => !this.#waiting.has(owner)', '() => true'],
+    ['dag/fetch.test.ts', 'libp2p/crowded-streams.test.ts']
+  ),
+  mutant(
+    'turn-not-told',
+    'The sync protocol tells when a request comes to its turn.',
+    'libp2p/sync/sessions.ts',
+    ['onTurn?.()', ''],
+    ['testkit/acceptance-exchange.test.ts', 'libp2p/crowded-streams.test.ts']
   ),
   mutant(
     'request-without-timeout',
     'A peer that does not answer is given up.',
-    'dag/fetch.ts',
-    ['timer = clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)', ''],
+    'dag/requests.ts',
+    ['request.timer = clock.setTimeout(() => request.controller.abort(), limits.fetchTimeoutMs)', ''],
     ['dag/fetch.test.ts', 'replica/unobtainable.test.ts']
   )
 ]
