@@ -222,6 +222,8 @@ export class Fetcher {
     const hadPeers = exchange.peers().length > 0
     const controller = new AbortController()
     const inFlight = new Set(wants)
+    const owners = new Map(wants.map(({ id, owner }) => [id, owner]))
+    const options = { peers, signal: controller.signal, ledBy: (id: BlockId) => owners.get(id) }
     this.#requests.add(controller)
     this.#idsInFlight += inFlight.size
     let timer: unknown
@@ -230,7 +232,7 @@ export class Fetcher {
     }
     restartTimeout()
     try {
-      for await (const block of exchange.fetch([...ids], { peers, signal: controller.signal })) {
+      for await (const block of exchange.fetch([...ids], options)) {
         clock.clearTimeout(timer)
         await deliver(block, ids)
         // What has arrived makes room at once, however long the rest of the answer takes.
