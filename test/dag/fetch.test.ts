@@ -4,6 +4,7 @@ import { Fetcher } from '../../src/dag/fetch.ts'
 import {
   type BlockExchange,
   defaultLimits,
+  type FetchOptions,
   type LimitName,
   type PullRequest,
   type ReceivedBlock
@@ -16,15 +17,17 @@ class Request {
   readonly ids: readonly string[]
   readonly peers: readonly string[]
   readonly signal: AbortSignal
+  readonly ledBy: FetchOptions['ledBy']
   readonly #blocks: string[] = []
   #end: { error?: Error } | undefined
   #wake = Promise.withResolvers<void>()
 
-  constructor(at: number, ids: readonly string[], peers: readonly string[], signal: AbortSignal) {
+  constructor(at: number, ids: readonly string[], { peers, signal, ledBy }: FetchOptions) {
     this.at = at
     this.ids = ids
     this.peers = peers
     this.signal = signal
+    this.ledBy = ledBy
     signal.addEventListener('abort', () => this.end(signal.reason))
   }
 
@@ -70,8 +73,8 @@ class Stage {
       start: async () => {},
       stop: async () => {},
       peers: () => this.peers,
-      fetch: (ids, { peers, signal }) => this.#open(this.requests, ids, peers, signal),
-      pull: ({ peer, want, signal }: PullRequest) => this.#open(this.pulls, want, [peer], signal),
+      fetch: (ids, options) => this.#open(this.requests, ids, options),
+      pull: ({ peer, want, signal }: PullRequest) => this.#open(this.pulls, want, { peers: [peer], signal }),
       canPull: (peer) => this.streaming.has(peer)
     }
     this.fetcher = new Fetcher({
@@ -90,13 +93,8 @@ class Stage {
     this.fetcher.start()
   }
 
-  #open(
-    list: Request[],
-    ids: readonly string[],
-    peers: readonly string[],
-    signal: AbortSignal
-  ): AsyncGenerator<ReceivedBlock> {
-    const request = new Request(this.clock.now(), ids, peers, signal)
+  #open(list: Request[], ids: readonly string[], options: FetchOptions): AsyncGenerator<ReceivedBlock> {
+    const request = new Request(this.clock.now(), ids, options)
     list.push(request)
     return request.answer()
   }
@@ -251,6 +249,16 @@ describe('by id', () => {
     await stage.clock.settle()
     expect(stage.requests).toHaveLength(count + 2)
   })
+})
+
+test('a request tells which peer led to a block, to whom it is put down if nobody knows who sent it', async () => {
+  stage = new Stage()
+  stage.streaming.clear()
+  stage.fetcher.want('a', { sources: ['alice', 'carol'] })
+  stage.fetcher.want('b', { sources: ['bob'] })
+  await stage.clock.settle()
+  expect(request(0).ids).toEqual(['a', 'b'])
+  expect(['a', 'b', 'c'].map((id) => request(0).ledBy?.(id))).toEqual(['alice', 'bob', undefined])
 })
 
 describe('giving up', () => {
