@@ -82,7 +82,8 @@ export class Requests {
     const request = this.#begin(wants)
     const { ids, controller } = request
     try {
-      const options = { peers, signal: controller.signal, asked: () => this.#asked(request) }
+      const asked = (): void => this.#asked(request)
+      const options = { peers, signal: controller.signal, asked, ledBy: request.owner }
       for await (const block of exchange.fetch([...ids], options)) {
         this.#asked(request)
         clock.clearTimeout(request.timer)

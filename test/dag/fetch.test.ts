@@ -19,16 +19,18 @@ class Request {
   readonly signal: AbortSignal
   /** It is really asked, after it waited for its turn. */
   readonly ask: () => void
+  readonly ledBy: FetchOptions['ledBy']
   readonly #blocks: string[] = []
   #end: { error?: Error } | undefined
   #wake = Promise.withResolvers<void>()
 
-  constructor(at: number, ids: readonly string[], { peers, signal, asked }: FetchOptions) {
+  constructor(at: number, ids: readonly string[], { peers, signal, asked, ledBy }: FetchOptions) {
     this.at = at
     this.ids = ids
     this.peers = peers
     this.signal = signal
     this.ask = () => asked?.(peers[0] ?? 'somebody')
+    this.ledBy = ledBy
     signal.addEventListener('abort', () => this.end(signal.reason))
   }
 
@@ -294,6 +296,18 @@ describe('by id', () => {
     await stage.clock.settle()
     expect(stage.requests).toHaveLength(count + 2)
   })
+})
+
+test('a request tells which peer led to a block, to whom it is put down if nobody knows who sent it', async () => {
+  stage = new Stage()
+  stage.streaming.clear()
+  stage.fetcher.want('a', { sources: ['alice', 'carol'] })
+  stage.fetcher.want('b', { sources: ['bob'] })
+  await stage.clock.settle()
+  expect(stage.requests.map(({ ids, ledBy }) => [ids, ledBy])).toEqual([
+    [['a'], 'alice'],
+    [['b'], 'bob']
+  ])
 })
 
 describe('giving up', () => {

@@ -275,6 +275,97 @@ const announce: Mutant[] = [
   )
 ]
 
+const TWO_WAYS = ['dag/two-ways.test.ts']
+
+const others: Mutant[] = [
+  mutant(
+    'fetcher-before-exchange',
+    'The block fetcher is asked for what no peer of the sync protocol brings, and for nothing else.',
+    'dag/two-ways.ts',
+    ['await this.#headStart(exchanging)', ''],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-after-slow-exchange',
+    'Peers of the sync protocol that are slow hold up the block fetcher for a short time only.',
+    'dag/two-ways.ts',
+    ['await Promise.race([exchanging, promise])', 'await exchanging'],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-waited-for-without-end',
+    'A block fetcher that does not end when it is told to holds up nothing.',
+    'dag/two-ways.ts',
+    [
+      'await untilAborted(this.#begin(id, controller.signal), controller.signal)',
+      'await this.#begin(id, controller.signal)'
+    ],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-without-bound',
+    'Requests that a block fetcher does not end are bounded, and none is made twice.',
+    'dag/two-ways.ts',
+    ['if (this.#underWay.has(id) || this.#underWay.size >= 2 * limits.fetchConcurrency) return', ''],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-goes-on-after-abort',
+    'Whoever is told to stop asks no block fetcher any more.',
+    'dag/two-ways.ts',
+    [
+      "options.signal.addEventListener('abort', onAbort) asked.set(id, controller)",
+      'asked.set(id, controller)'
+    ],
+    TWO_WAYS
+  ),
+  mutant(
+    'block-put-after-commit',
+    'A block is in the blockstore, from where Go peers are served, before its commit and so before it is announced.',
+    'replica/merge.ts',
+    [
+      'if (log.hasBlockstore) await log.putBlocks(this.#nodes)',
+      'if (log.hasBlockstore) setTimeout(() => void log.putBlocks(this.#nodes), 5)'
+    ],
+    ['create.test.ts']
+  ),
+  mutant(
+    'newcomer-told-nothing-old',
+    'A peer that came and can only hear is told also the heads that were said before.',
+    'replica/announce.ts',
+    ['this.#said.clear() this.learned()', 'this.learned()'],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomers-told-each',
+    'However many peers come, all heads are said again no more often than once in a while.',
+    'replica/announce.ts',
+    ['Math.max(0, this.#newcomersToldAt + limits.newcomerGapMs - clock.now())', '0'],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomer-before-start-forgotten',
+    'A peer that is on the topic when a store starts is told its heads.',
+    'replica/announce.ts',
+    ['if (this.#hasEarlyNewcomer) this.newcomer()', ''],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomer-not-announced-to',
+    'A Go peer that joins is told the heads long before the next rebroadcast.',
+    'replica/replica.ts',
+    ['this.#announcer?.newcomer()', ''],
+    ['helia/over-helia.test.ts']
+  ),
+  mutant(
+    'bystander-stays',
+    'A peer that left the topic or the network counts no more as one that can be asked.',
+    'libp2p/sync/bystanders.ts',
+    ['remove(peer: PeerName): void { this.#peers.delete(peer) }', 'remove(_peer: PeerName): void {}'],
+    ['libp2p/bystanders.test.ts']
+  )
+]
+
 const end: Mutant[] = [
   mutant(
     'timer-of-gaps-left',
@@ -294,7 +385,10 @@ const end: Mutant[] = [
     'timer-of-rebroadcast-left',
     'A close leaves no timer running: rebroadcasts.',
     'replica/announce.ts',
-    ['[this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer]', '[this.#relayTimer, this.#flushTimer]'],
+    [
+      '[this.#rebroadcastTimer, this.#relayTimer, this.#newcomerTimer, this.#flushTimer]',
+      '[this.#relayTimer, this.#newcomerTimer, this.#flushTimer]'
+    ],
     ['replica/close.test.ts', 'replica/announce.test.ts']
   ),
   mutant(
@@ -333,4 +427,11 @@ const query: Mutant[] = [
   )
 ]
 
-export const NETWORK_MUTANTS: readonly Mutant[] = [...ingest, ...fetch, ...announce, ...end, ...query]
+export const NETWORK_MUTANTS: readonly Mutant[] = [
+  ...ingest,
+  ...fetch,
+  ...announce,
+  ...others,
+  ...end,
+  ...query
+]
