@@ -41,7 +41,7 @@ const writer = new WireWriter()
 
 /**
  * The bytes of a block, as a view of a chunk that blocks share: a buffer of its own for each is a tenth of what a put
- * takes of the processor. Whoever may keep one for long, or clone its buffer, is given a copy.
+ * takes of the main thread. Whoever may keep one for long, or clone its buffer, is given a copy.
  */
 export function encodeDagPb(data: Uint8Array, links: readonly BlockId[]): Uint8Array {
   for (const id of links) writer.raw(LINK_START).digest(id).raw(LINK_END)
