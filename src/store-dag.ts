@@ -93,7 +93,7 @@ export class StoreDag {
    */
   async isApplied(cid: CID, options?: AbortOptions): Promise<boolean> {
     const { log } = this.#options.replica().stores
-    const row = await untilAborted(log.applied(idOf(cid)), options?.signal)
+    const row = await untilAborted(Promise.resolve(log.applied(idOf(cid))), options?.signal)
     return row !== undefined
   }
 

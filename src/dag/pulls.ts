@@ -5,6 +5,7 @@
  * taking one takes is not the peer's doing; a stream that brings nothing new is ended.
  */
 import type { BlockId } from '../crdt/delta.ts'
+import type { Eventual } from '../eventual.ts'
 import type { Limits } from '../options.ts'
 import type { BlockExchange, Clock, PeerName, ReceivedBlock } from '../replica/ports.ts'
 import type { Want } from './wants.ts'
@@ -13,7 +14,7 @@ export interface PullsInit {
   exchange: BlockExchange
   clock: Clock
   limits: Limits
-  deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId> | undefined): Promise<boolean>
+  deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId> | undefined): Eventual<boolean>
   onPullFailed(peer: PeerName, error: unknown): void
 }
 
@@ -95,7 +96,10 @@ export class Pulls {
     let ended: 'well' | 'badly' = 'well'
     try {
       const blocks = exchange.pull?.({ peer, want, signal: pull.controller.signal }) ?? []
-      for await (const block of blocks) await this.#deliver(pull, block)
+      for await (const block of blocks) {
+        const delivering = this.#deliver(pull, block)
+        if (delivering !== undefined) await delivering
+      }
     } catch (error) {
       ended = 'badly'
       if (!this.#stopped) onPullFailed(peer, error)
@@ -117,11 +121,19 @@ export class Pulls {
     for (const { controller } of this.#pulls.values()) controller.abort()
   }
 
-  async #deliver(pull: Pull, block: ReceivedBlock): Promise<void> {
-    const { clock, deliver } = this.#init
+  /** @returns undefined where it was taken at once, as nearly every block is. */
+  #deliver(pull: Pull, block: ReceivedBlock): Promise<void> | undefined {
+    const delivering = this.#init.deliver(block, undefined)
+    if (delivering instanceof Promise) return this.#delivered(pull, delivering)
+    if (delivering) pull.progressAt = this.#init.clock.now()
+    return undefined
+  }
+
+  async #delivered(pull: Pull, delivering: Promise<boolean>): Promise<void> {
+    const { clock } = this.#init
     const begunAt = clock.now()
     pull.delivering = true
-    const isNew = await deliver(block, undefined)
+    const isNew = await delivering
     pull.delivering = false
     pull.progressAt = isNew ? clock.now() : pull.progressAt + (clock.now() - begunAt)
   }

@@ -6,6 +6,7 @@
  * that many small requests never queue for one stream; a request that never came to its turn has failed nobody.
  */
 import type { BlockId } from '../crdt/delta.ts'
+import type { Eventual } from '../eventual.ts'
 import type { Limits } from '../options.ts'
 import type { BlockExchange, Clock, PeerName, ReceivedBlock } from '../replica/ports.ts'
 import { FairQueue } from './fair-queue.ts'
@@ -15,7 +16,7 @@ export interface RequestsInit {
   exchange: BlockExchange
   clock: Clock
   limits: Limits
-  deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId>): Promise<boolean>
+  deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId>): Eventual<boolean>
 }
 
 /** What a request is about, for whoever waits for its wants. */

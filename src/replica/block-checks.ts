@@ -7,6 +7,7 @@
 import { blockIdOf } from '../codec/block-id.ts'
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { Limits } from '../options.ts'
 import type { ReplicaCounters } from './counters.ts'
 import type { RefusedBlock } from './listener.ts'
@@ -30,17 +31,23 @@ export class BlockChecks {
    * @param expected - the ids that were asked for, if any.
    * @returns undefined for a block that must not be taken.
    */
-  async idOf(
-    { bytes, from }: ReceivedBlock,
-    expected: ReadonlySet<BlockId> | undefined
-  ): Promise<BlockId | undefined> {
+  idOf(received: ReceivedBlock, expected: ReadonlySet<BlockId> | undefined): Eventual<BlockId | undefined> {
+    const { bytes, from } = received
     const { counters, limits, refused } = this.#init
     if (bytes.length > limits.blockBytesMax) {
       counters.oversizedBlocks += 1
       refused({ from, fault: 'too-large', id: undefined })
       return undefined
     }
-    const id = await blockIdOf(bytes)
+    return whenReady(blockIdOf(bytes), (id) => this.#asExpected(id, received, expected))
+  }
+
+  #asExpected(
+    id: BlockId,
+    { from }: ReceivedBlock,
+    expected: ReadonlySet<BlockId> | undefined
+  ): BlockId | undefined {
+    const { counters, refused } = this.#init
     if (expected === undefined || expected.has(id)) return id
     counters.mismatchedBlocks += 1
     refused({ from, fault: 'mismatched', id: undefined })

@@ -32,6 +32,19 @@ export interface PendingBlock {
   stored: boolean
 }
 
+/** A block that begins to wait. */
+export function waitingBlock(
+  node: DagNode,
+  init: Pick<PendingBlock, 'from' | 'missing' | 'linksSeen' | 'saidBy' | 'stored'>
+): PendingBlock {
+  const { id, delta, bytes, links } = node
+  return {
+    ...init,
+    ...{ id, dagName: delta.dagName, size: bytes.length, linkCount: links.length },
+    node: init.stored ? undefined : node
+  }
+}
+
 export class PendingBlocks {
   readonly budgets: Budgets
   readonly #blocks = new Map<BlockId, PendingBlock>()

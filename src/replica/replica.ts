@@ -31,6 +31,7 @@ import type { StoredHead } from '../storage/rows.ts'
 import { Announcer } from './announce.ts'
 import { newCounters, type ReplicaCounters } from './counters.ts'
 import { runDeferred } from './deferred.ts'
+import { deliveryTo } from './delivery.ts'
 import { GapRetry } from './gap-retry.ts'
 import type { IgnoredDags } from './ignored-dags.ts'
 import { Ingest } from './ingest.ts'
@@ -348,19 +349,12 @@ export class Replica {
 
   #newFetcher(exchange: BlockExchange): Fetcher {
     const { clock, random, limits, logger } = this.#init
-    const breathe = breather(clock)
     return new Fetcher({
       ...{ exchange, clock, random, limits },
-      deliver: async (block, expected) => {
-        await this.#ingest.room()
-        // A stream that has much buffered would otherwise be taken whole before anything else gets its turn.
-        await breathe()
-        if (this.#stopped) return false
-        const receipt = await this.#ingest.receive(block, expected)
-        // What is here already was perhaps the last that was looked for.
-        if (receipt === 'known') this.#reports.settled()
-        return receipt === 'new'
-      },
+      deliver: deliveryTo({
+        ...{ ingest: this.#ingest, clock, isStopped: () => this.#stopped },
+        wasKnown: () => this.#reports.settled()
+      }),
       giveUp: (id, root) => {
         this.#intake.giveUp(id, root).then(
           () => this.#reports.settled(),

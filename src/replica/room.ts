@@ -15,12 +15,13 @@ export class Room {
     this.#bytesMax = bytesMax
   }
 
-  /** Waits until there is room for more; it may be exceeded by what each of those who waited brings. */
-  async wait(): Promise<void> {
-    while (this.#bytes > this.#bytesMax && !this.#closed) {
-      this.#freed ??= Promise.withResolvers()
-      await this.#freed.promise
-    }
+  /**
+   * Waits until there is room for more; it may be exceeded by what each of those who waited brings.
+   *
+   * @returns undefined where there is room now, as there nearly always is.
+   */
+  wait(): Promise<void> | undefined {
+    return this.#isFull ? this.#untilFreed() : undefined
   }
 
   take(blockBytes: number): void {
@@ -36,6 +37,17 @@ export class Room {
   close(): void {
     this.#closed = true
     this.#wake()
+  }
+
+  get #isFull(): boolean {
+    return this.#bytes > this.#bytesMax && !this.#closed
+  }
+
+  async #untilFreed(): Promise<void> {
+    while (this.#isFull) {
+      this.#freed ??= Promise.withResolvers()
+      await this.#freed.promise
+    }
   }
 
   #wake(): void {

@@ -7,6 +7,7 @@
 import { type DagNode, NodeCodec } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import { CorruptRowError } from '../errors.ts'
+import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
@@ -57,8 +58,9 @@ export class LogStore {
     return this.#recent.get(id) ?? this.#lessRecent.get(id)
   }
 
-  async applied(id: BlockId): Promise<AppliedRow | undefined> {
-    return (await this.appliedMany([id]))[0]
+  /** At once where it is at hand, or where the datastore reads at once. */
+  applied(id: BlockId): Eventual<AppliedRow | undefined> {
+    return this.recent(id) ?? whenReady(this.#read([id]), ([row]) => row)
   }
 
   /** In the order of the ids asked for. */
@@ -66,18 +68,23 @@ export class LogStore {
     const found = ids.map((id) => this.recent(id))
     const unknown = ids.filter((_, index) => found[index] === undefined)
     if (unknown.length === 0) return found
-    const rows = unknown.map((id) => this.#layout.applied(id))
+    const rows = await this.#read(unknown)
+    let next = 0
+    return found.map((row) => row ?? rows[next++])
+  }
+
+  /** Reads the rows of nodes from the store, and remembers those that are there. */
+  #read(ids: readonly BlockId[]): Eventual<Array<AppliedRow | undefined>> {
+    const rows = ids.map((id) => this.#layout.applied(id))
     const forgotten = this.#forgotten
-    const values = await this.#rows.getMany(rows)
-    const read = new Map<BlockId, AppliedRow>()
-    for (const [index, id] of unknown.entries()) {
-      const value = values[index]
-      if (value === undefined) continue
-      const row = decodeApplied(rows[index] as string, value)
-      if (forgotten === this.#forgotten) this.adopt(id, row)
-      read.set(id, row)
-    }
-    return ids.map((id, index) => found[index] ?? read.get(id))
+    return whenReady(this.#rows.getMany(rows), (values) =>
+      values.map((value, index) => {
+        if (value === undefined) return undefined
+        const row = decodeApplied(rows[index] as string, value)
+        if (forgotten === this.#forgotten) this.adopt(ids[index] as BlockId, row)
+        return row
+      })
+    )
   }
 
   /** Whether blocks live elsewhere, so that they do not become durable with the commit itself. */

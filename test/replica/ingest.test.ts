@@ -22,16 +22,18 @@ class Stage {
   readonly remembered: string[] = []
   readonly ingest: Ingest
   readonly #log: LogStore
+  readonly #state: ReplicaState
 
   constructor(limits: Partial<Record<LimitName, number>> = {}, datastore = new AtomicMemory()) {
     this.datastore = datastore
     const rows = rowStoreOver(datastore, { durability: 'process', atomicBatch: true })
     const layout = new Layout('/crdt')
     this.#log = new LogStore(rows, layout)
+    this.#state = ReplicaState.load(layout.state, undefined)
     this.ingest = new Ingest({
       log: this.#log,
       pendingStore: new PendingStore(rows, layout),
-      state: ReplicaState.load(layout.state, undefined),
+      state: this.#state,
       limits: { ...defaultLimits, ...limits },
       counters: this.counters,
       ignored: new IgnoredDags(layout),
@@ -65,6 +67,13 @@ class Stage {
     const row = { sequence: 1, priority: 1n, dagName: '', origin: 'remote' } as const
     this.#log.write(decodeNode(id, bytes), row, changes)
     await rowStoreOver(this.datastore, { durability: 'process', atomicBatch: true }).write(changes.rows)
+  }
+
+  /** So many links of applied nodes lead to what is not applied. */
+  set gaps(gaps: number) {
+    const staged = this.#state.stage()
+    staged.row.gaps = gaps
+    this.#state.adopt(staged)
   }
 
   async receive(...blocks: Forged[]): Promise<void> {
@@ -197,7 +206,7 @@ test('a block that is dropped and comes again while its row is written is not lo
   // And its bytes were counted once: two more of that size are too much.
   await stage.receive(...forgeChain(3, { name: 'more', padding: 60_000 }).slice(1))
   let isRoom = false
-  void stage.ingest.room().then(() => {
+  void stage.ingest.room()?.then(() => {
     isRoom = true
   })
   await new Promise((resolve) => setImmediate(resolve))
@@ -318,4 +327,23 @@ test('what waited on disk is taken up, and what is there is not asked for', asyn
   expect([...second.ingest.unmerged()]).toEqual([chain[19]!.id])
   await second.receive(chain[0]!)
   expect(await second.merge()).toEqual(ids(chain))
+})
+
+test('a node that was merged over a gap is known, though what it links to has come and is queued', async () => {
+  const stage = new Stage()
+  const [parent, child, other] = forgeChain(3) as [Forged, Forged, Forged]
+  await stage.appliedLongAgo(child)
+  stage.gaps = 1
+  await stage.receive(parent, child, other)
+  expect(stage.counters.duplicateBlocks).toBe(1)
+  expect(await stage.merge()).toEqual(ids([parent, other]))
+})
+
+test('a node that links to one that is queued is new, without a look at the store, where there are no gaps', async () => {
+  const stage = new Stage()
+  const chain = forgeChain(4)
+  await stage.receive(chain[0] as Forged)
+  stage.datastore.get = () => Promise.reject(new Error('nothing has to be read'))
+  await stage.receive(...chain.slice(1))
+  expect(stage.counters.receivedBlocks).toBe(4)
 })

@@ -95,7 +95,7 @@ const rows: Mutant[] = [
     'purged-row-remembered',
     'What is read of a node while it is purged is not remembered after.',
     'storage/log-store.ts',
-    ['if (forgotten === this.#forgotten) this.adopt(id, row)', 'this.adopt(id, row)'],
+    ['if (forgotten === this.#forgotten) this.adopt(', 'this.adopt('],
     ['replica/purged-dags.test.ts']
   )
 ]
@@ -128,10 +128,10 @@ const limits: Mutant[] = [
   mutant(
     'memory-without-bound',
     'A stream that is faster than the disk does not fill memory.',
-    'replica/replica.ts',
+    'replica/delivery.ts',
     [
-      'deliver: async (block, expected) => { await this.#ingest.room()',
-      'deliver: async (block, expected) => {'
+      'whenReady(ingest.room(), () => whenReady(breathe(), () => take(block, expected)))',
+      'whenReady(breathe(), () => take(block, expected))'
     ],
     ['replica/catch-up.test.ts', 'replica/close.test.ts']
   ),

@@ -158,10 +158,17 @@ const durability: Mutant[] = [
     'A node that was applied is never applied again, however long ago that was.',
     'replica/ingest.ts',
     [
-      'if (this.holds(id) || (await log.applied(id)) !== undefined) { counters',
-      'if (this.holds(id)) { counters'
+      'row === undefined ? this.#take(node, from, root) : this.#known(id, from, root)',
+      'this.#take(node, from, root)'
     ],
     ['replica/ingest.test.ts', 'replica/restart.test.ts', 'crdt/convergence.test.ts']
+  ),
+  mutant(
+    'applied-over-gap-forgotten',
+    'A node that was merged over a gap is never applied again, though what it links to is queued.',
+    'replica/links.ts',
+    ['if (this.#init.state.committed.gaps > 0) return false', ''],
+    ['replica/ingest.test.ts']
   )
 ]
 

@@ -10,8 +10,8 @@ const ingest: Mutant[] = [
     'A node is merged after the nodes that it links to.',
     'replica/ingest.ts',
     [
-      'if (missing.size === 0) { this.#enqueue(block)',
-      'this.#wantMissing(block)\nif (missing.size >= 0) { this.#enqueue(block)'
+      'if (missing.size === 0) return await this.#ready(node, from, stored)',
+      'this.#init.want(missing, from, false)\nif (missing.size >= 0) return await this.#ready(node, from, stored)'
     ],
     INGEST
   ),
