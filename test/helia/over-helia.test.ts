@@ -1,12 +1,14 @@
 // Stores over Helia nodes: blocks by bitswap from and to peers that speak nothing else, as Go peers do, and by the sync
 // protocol wherever that can be.
+import type { Bitswap } from '@helia/bitswap'
 import { MemoryBlockstore } from 'blockstore-core'
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { cidFromBlockId } from '../../src/codec/block-id.ts'
 import { encodeBroadcast } from '../../src/codec/broadcast.ts'
 import { overHelia } from '../../src/helia/index.ts'
-import { forgeMissing } from '../replica/forge.ts'
+import { forge, forgeMissing } from '../replica/forge.ts'
 import { closeAll, connect, goLikePeer, type HeliaPeer, heliaNode, peer, TOPIC } from './helia-nodes.ts'
 
 // Sockets and a busy machine take their time; no test waits for anything else.
@@ -36,6 +38,12 @@ const converged = (...peers: HeliaPeer[]): Promise<void> =>
     { timeout: 50_000, interval: 5 }
   )
 
+/** What a peer's bitswap knows that another one wants of it. */
+function wantsOf({ helia }: HeliaPeer, of: HeliaPeer): unknown {
+  const [broker] = (helia as unknown as { blockBrokers: Array<{ bitswap: Bitswap }> }).blockBrokers
+  return broker?.bitswap.getPeerWantlist(of.helia.libp2p.peerId)
+}
+
 const fetched = async ({ store }: HeliaPeer): Promise<number> =>
   (await store.stats()).blockFetcher?.requests ?? Number.NaN
 
@@ -62,6 +70,18 @@ describe('a peer that speaks bitswap and not the sync protocol', () => {
     )
     // What was written before a restart is served after it.
     await converged(waiting, await peer({ datastore }, first.helia))
+  })
+
+  test('is served what it asked for before it was there, as it does when gossip is passed on to it', async () => {
+    const [here, asker] = [await peer(), await goLikePeer()]
+    await connect(asker, here)
+    const { id, bytes } = forge({ puts: { '/k': LARGE } })
+    const cid = cidFromBlockId(id)
+    const asking = overHelia(asker.helia).blockFetcher.fetch(cid, { signal: AbortSignal.timeout(20_000) })
+    // It was looked for and not found, and nobody will ask again.
+    await vi.waitFor(() => expect(wantsOf(here, asker)).toMatchObject([{ haveBlock: false }]), 20_000)
+    await overHelia(here.helia).blockstore.put(cid, bytes)
+    expect(await asking).toEqual(bytes)
   })
 
   test('is asked for what it announces, and both go on from there', async () => {
