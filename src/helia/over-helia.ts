@@ -19,7 +19,10 @@ export interface HeliaLike {
   /** Its `get` asks peers for what is not there, unless it is told to stay offline. */
   blockstore: Blockstore
   /** What gets blocks from peers and gives them: bitswap, for one. */
-  blockBrokers?: ReadonlyArray<{ announce?(cid: CID): Promise<void> }>
+  blockBrokers?: ReadonlyArray<{
+    /** Tells whoever asked for a block that it is there. */
+    announce?(cid: CID): Promise<void>
+  }>
 }
 
 /** The options of `createCrdtDatastore` that come of a Helia node. */
