@@ -26,6 +26,7 @@ import { Greeter } from './greeter.ts'
 import { type Hello, Refusal_Reason } from './messages_pb.ts'
 import { PeerLog } from './peer-log.ts'
 import { claimOf, SYNC_PROTOCOL } from './protocol.ts'
+import { Reminder } from './reminder.ts'
 import { refuse, SyncRouter, type TopicService } from './router.ts'
 import { type ServerChannel, SyncServer } from './server.ts'
 import { Sessions } from './sessions.ts'
@@ -82,13 +83,7 @@ interface Running {
   greeter: Greeter
   /** Inbound streams. */
   channels: Set<ServerChannel>
-  /** Up to which sequence number a peer has been told of ours, at least. */
-  told: Map<PeerName, number>
-  /**
-   * Peers that dialled although they were connected, as whoever lost a connection without a word does. gossipsub may
-   * have its stream on the one that is dead, and opens none on the other when it notices.
-   */
-  redialled: Set<PeerName>
+  reminder: Reminder
   tasks: Set<Promise<unknown>>
   stopping: AbortController
 }
@@ -151,6 +146,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const error = new SyncError('stopped', 'The exchange was stopped')
     running.stopping.abort(error)
     running.greeter.stop()
+    running.reminder.stop()
     const closed = running.sessions.stop()
     for (const channel of running.channels) channel.abort(error)
     await this.#router.remove(this)
@@ -162,14 +158,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   }
 
   remind(): void {
-    const running = this.#running
-    if (running === undefined) return
-    const { sequence } = running.replica.snapshot()
-    const untold = [...running.redialled].filter(
-      (peer) => running.sessions.isConnected(peer) && running.told.get(peer) !== sequence
-    )
-    const peer = untold[Math.floor(this.#random() * untold.length)]
-    if (peer !== undefined) this.#greetAgain(running, peer)
+    this.#running?.reminder.remind()
   }
 
   canPull(peer: PeerName): boolean {
@@ -198,7 +187,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const claim = this.#claimOf(channel, hello)
     const greeted = (): void => this.#onGreeted(running, peer, claim)
     const { topic, limits, clock } = this
-    running.told.set(peer, running.replica.snapshot().sequence)
+    running.reminder.telling(peer)
     const server = new SyncServer({
       channel,
       topic,
@@ -223,7 +212,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   peerConnected(peer: PeerName, direction: 'inbound' | 'outbound'): void {
     const running = this.#running
     if (running === undefined || !this.#allows(peer)) return
-    if (running.sessions.isConnectedTwice(peer)) running.redialled.add(peer)
+    if (running.sessions.isConnectedTwice(peer)) running.reminder.redialled(peer)
     if (direction === 'outbound') running.greeter.greetNow(peer)
     else running.greeter.greetLater(peer)
   }
@@ -232,8 +221,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const running = this.#running
     // It may have a new connection already.
     if (running === undefined || running.sessions.isConnected(peer)) return
-    running.told.delete(peer)
-    running.redialled.delete(peer)
+    running.reminder.left(peer)
     running.greeter.left(peer)
     running.sessions.left(peer)
     running.replica.peerLeft(peer)
@@ -249,15 +237,27 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const counters = this.#counters
     const log = this.#log
     const sessions = new Sessions({ libp2p: this.#libp2p, topic, limits, clock, counters, replica })
+    const greet = (peer: PeerName): Promise<void> => this.#track(running, this.#greet(running, peer))
+    const failed = (peer: PeerName, error: unknown): void => {
+      counters.helloFailures++
+      log.trace('could not greet %p - %e', peer, error)
+    }
     const greeter = new Greeter({
       limits,
       clock,
       random: this.#random,
-      greet: (peer) => this.#track(running, this.#greet(running, peer)),
-      failed: (peer, error) => {
-        counters.helloFailures++
-        log.trace('could not greet %p - %e', peer, error)
-      }
+      greet,
+      failed
+    })
+    const reminder = new Reminder({
+      limits,
+      clock,
+      random: this.#random,
+      sequence: () => replica.snapshot().sequence,
+      isConnected: (peer) => sessions.isConnected(peer),
+      allows: (peer) => this.#allows(peer),
+      greet,
+      failed
     })
     const asker = new Asker({
       sessions,
@@ -275,8 +275,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       greeter,
       asker,
       channels: new Set(),
-      told: new Map(),
-      redialled: new Set(),
+      reminder,
       tasks: new Set(),
       stopping
     }
@@ -290,27 +289,13 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const peer = detail.peerId.toString()
     if (!running.sessions.isConnected(peer) || !this.#allows(peer)) return
     running.greeter.greetLater(peer)
-    const told = running.told.get(peer)
-    if (told !== undefined && told !== running.replica.snapshot().sequence) this.#greetAgain(running, peer)
-  }
-
-  /**
-   * What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip, and
-   * what was committed while gossip was broken was in none.
-   */
-  #greetAgain(running: Running, peer: PeerName): void {
-    this.#track(running, this.#greet(running, peer)).catch((error) => {
-      this.#counters.helloFailures++
-      // It may have been told nothing.
-      running.told.set(peer, -1)
-      this.#log.trace('could not greet %p again - %e', peer, error)
-    })
+    running.reminder.subscribed(peer)
   }
 
   async #greet(running: Running, peer: PeerName): Promise<void> {
     await this.#checkProtocol(peer)
     running.sessions.renew(peer)
-    running.told.set(peer, running.replica.snapshot().sequence)
+    running.reminder.telling(peer)
     const lease = await running.sessions.lease(peer, running.stopping.signal)
     lease.done()
     // After the session was given back, so that what follows from the claim can use it.
