@@ -84,6 +84,8 @@ export default defineConfig({
           include: ['test/interop/**/*.test.ts'],
           globalSetup: ['test/interop/go-build.ts'],
           pool: 'forks',
+          // Each file has peers of its own, and loading Helia anew for each would take longer than its tests.
+          isolate: false,
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000

@@ -12,6 +12,8 @@ export type Defect =
   | 'a key twice in one delta'
   | 'an empty value'
   | 'a key that is not canonical'
+  | 'a key above the root'
+  | 'an extension'
   | 'a stale value under concurrent merges'
 
 export interface Difference {
@@ -30,6 +32,8 @@ interface Evidence {
   tombstones: number
   /** Whether all elements spell the key as it is shown. */
   isCanonical: boolean
+  /** Whether a delta that touches it requires a feature, of which Go knows nothing. */
+  isDeferred: boolean
 }
 
 /** What a Go peer shows against what its blocks mean. */
@@ -38,8 +42,10 @@ export function differencesOf(
   blocks: readonly Uint8Array[]
 ): Difference[] {
   const meaning: OracleState = oracle(blocks)
-  const evidence = evidenceIn(blocks.map(decodeNode))
+  const nodes = blocks.map(decodeNode)
+  const evidence = evidenceIn(nodes)
   const differences: Difference[] = []
+  const climbs = nodes.some(({ delta }) => delta?.elements.some(({ key }) => canonicalKey(key) === undefined))
   for (const key of new Set([...shown.keys(), ...meaning.state.keys()])) {
     const value = shown.get(key)
     const expected = meaning.state.get(key)
@@ -47,7 +53,8 @@ export function differencesOf(
     differences.push({
       key,
       ...{ shown: inBase64(value), expected: inBase64(expected) },
-      defect: defectBehind(evidence.get(key), value)
+      defect:
+        climbs && canonicalKey(key) !== key ? 'a key above the root' : defectBehind(evidence.get(key), value)
     })
   }
   return differences
@@ -60,7 +67,7 @@ function inBase64(value: Uint8Array | undefined): string | undefined {
 function evidenceIn(nodes: readonly Node[]): Map<string, Evidence> {
   const evidence = new Map<string, Evidence>()
   const of = (key: string): Evidence => {
-    const known = evidence.get(key) ?? { values: [], tombstones: 0, isCanonical: true }
+    const known = evidence.get(key) ?? { values: [], tombstones: 0, isCanonical: true, isDeferred: false }
     evidence.set(key, known)
     return known
   }
@@ -71,11 +78,14 @@ function evidenceIn(nodes: readonly Node[]): Map<string, Evidence> {
       if (key === undefined) continue
       values.set(key, [...(values.get(key) ?? []), value])
       if (key !== sent) of(key).isCanonical = false
+      if (delta?.requires.length !== 0) of(key).isDeferred = true
     }
     for (const [key, given] of values) of(key).values.push(given)
     for (const { key: sent } of delta?.tombstones ?? []) {
       const key = canonicalKey(sent)
-      if (key !== undefined) of(key).tombstones += 1
+      if (key === undefined) continue
+      of(key).tombstones += 1
+      if (delta?.requires.length !== 0) of(key).isDeferred = true
     }
   }
   return evidence
@@ -84,11 +94,12 @@ function evidenceIn(nodes: readonly Node[]): Map<string, Evidence> {
 /** The first defect that can show this value, or none, of a key of which the blocks say this. */
 function defectBehind(evidence: Evidence | undefined, shown: Uint8Array | undefined): Defect | undefined {
   if (evidence === undefined) return undefined
-  const { values, tombstones, isCanonical } = evidence
+  const { values, tombstones, isCanonical, isDeferred } = evidence
   const isOfKey = (value: Uint8Array): boolean =>
     values.some((given) => given.some((one) => Buffer.compare(one, value) === 0))
   // No defect makes values up.
   if (shown !== undefined && !isOfKey(shown)) return undefined
+  if (isDeferred) return 'an extension'
   if (values.some((given) => given.length > 1)) return 'a key twice in one delta'
   // All others need a value that was worked out again, which only a tombstone leads to.
   if (tombstones === 0) return undefined

@@ -67,7 +67,8 @@ export interface GoCalls {
   get: { key: string }
   list: Record<string, never>
   heads: Record<string, never>
-  dag: { cids?: string[] }
+  /** Of these CIDs, or the heads, and of what is below them; of them alone if they are all. */
+  dag: { cids?: string[]; only?: boolean }
   stats: Record<string, never>
   until: { until: GoCondition & { withinMs: number } }
   sync: Record<string, never>
@@ -101,7 +102,7 @@ export interface GoAnswers {
   decode: GoDecoded[]
   connect: null
   disconnect: null
-  peers: { connected: string[]; topic: string[] }
+  peers: { connected: string[] | null; topic: string[] | null }
   hide: null
   show: null
   add: string[]

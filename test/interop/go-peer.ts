@@ -131,8 +131,19 @@ export class GoPeer {
     return await this.call('until', { until: { ...until, withinMs } })
   }
 
+  /** Whether it has merged a node. */
+  async hasMerged(cid: string): Promise<boolean> {
+    const { unprocessed, missing } = await this.call('dag', { cids: [cid], only: true })
+    return unprocessed.length + missing.length === 0
+  }
+
   async connect(address: string): Promise<void> {
     await this.call('connect', { address })
+  }
+
+  /** Ids of the peers that it is connected to. */
+  async connected(): Promise<string[]> {
+    return (await this.call('peers', {})).connected ?? []
   }
 
   async disconnect(peer: string): Promise<void> {

@@ -14,11 +14,11 @@ import { GoPeer, type GoPeerInit } from './go-peer.ts'
 import { startTsPeer, type TsPeer, type TsPeerInit } from './ts-peer.ts'
 
 /** How often what is waited for is looked at. */
-const POLL_MS = 20
+const POLL_MS = 10
 /** How long peers may take to become level. */
-const LEVEL_MS = 30_000
+const LEVEL_MS = 15_000
 /** How often peers say their heads again, give or take 30%. */
-export const REBROADCAST_MS = 400
+export const REBROADCAST_MS = 200
 
 export type Peer = GoPeer | TsPeer
 
@@ -96,11 +96,14 @@ export class Swarm {
     for (const [index, peer] of peers.entries()) await this.connect(peer, ...peers.slice(index + 1))
   }
 
+  /** Parts each of the first from each of the others, and waits until both have noticed. */
   async disconnect(from: Peer | Peer[], ...to: Peer[]): Promise<void> {
     for (const one of [from].flat()) {
       for (const other of to) {
-        await one.disconnect(other.id)
-        await other.disconnect(one.id)
+        const [closing, closed] = one instanceof GoPeer ? [one, other] : [other, one]
+        await closing.disconnect(closed.id)
+        await this.#lost(closing, closed)
+        await this.#lost(closed, closing)
       }
     }
   }
@@ -149,6 +152,13 @@ export class Swarm {
     await eventually(`${one.name} knows ${other.name}`, () =>
       pubsub.getSubscribers(this.topic).some((peer) => peer.toString() === other.id)
     )
+  }
+
+  async #lost(one: Peer, other: Peer): Promise<void> {
+    await eventually(`${one.name} lost ${other.name}`, async () => {
+      const connected = await one.connected()
+      return !connected.includes(other.id)
+    })
   }
 
   /** Why the swarm is not level, or nothing. Cheap questions come first. */

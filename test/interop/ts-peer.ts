@@ -10,6 +10,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -34,6 +35,8 @@ export interface TsPeer {
   readonly store: CrdtDatastore
   readonly libp2p: HeliaNode['libp2p']
   connect(address: string): Promise<void>
+  /** Ids of the peers that it is connected to. */
+  connected(): Promise<string[]>
   disconnect(peer: string): Promise<void>
   close(): Promise<void>
 }
@@ -61,10 +64,11 @@ export async function startTsPeer({ name, topic, folder, ...init }: TsPeerInit):
     async connect(address) {
       await node.libp2p.dial(multiaddr(address))
     },
+    async connected() {
+      return node.libp2p.getPeers().map(String)
+    },
     async disconnect(peer) {
-      for (const connection of node.libp2p.getConnections()) {
-        if (connection.remotePeer.toString() === peer) await connection.close()
-      }
+      await node.libp2p.hangUp(peerIdFromString(peer))
     },
     async close() {
       await store.close()

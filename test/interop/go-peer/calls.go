@@ -31,6 +31,7 @@ type call struct {
 	Parallel   int         `json:"parallel"`
 	Count      int         `json:"count"`
 	Prefix     string      `json:"prefix"`
+	Only       bool        `json:"only"`
 }
 
 // operation is a put, a delete, or a batch of them.
@@ -91,7 +92,7 @@ func answer(p *peer, c call) (any, error) {
 	case "heads":
 		return headsOf(ctx, p.store), nil
 	case "dag":
-		return dagOf(ctx, p, c.Cids)
+		return dagOf(ctx, p, c.Cids, c.Only)
 	case "stats":
 		return statsOf(ctx, p), nil
 	case "until":

@@ -13,8 +13,8 @@ import (
 	libp2ppeer "github.com/libp2p/go-libp2p/core/peer"
 )
 
-// dagOf is everything at and below the heads that is here, of which nothing is asked of anybody.
-func dagOf(ctx context.Context, p *peer, from []string) (any, error) {
+// dagOf is everything at and below some nodes, or the heads, that is here: nothing is asked of anybody.
+func dagOf(ctx context.Context, p *peer, from []string, only bool) (any, error) {
 	waiting, err := parse(from)
 	if err != nil {
 		return nil, err
@@ -50,6 +50,9 @@ func dagOf(ctx context.Context, p *peer, from []string) (any, error) {
 			unprocessed = append(unprocessed, c.String())
 		}
 		blocks = append(blocks, b.RawData())
+		if only {
+			continue
+		}
 		node, err := merkledag.DecodeProtobuf(b.RawData())
 		if err != nil {
 			return nil, err
