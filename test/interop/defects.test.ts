@@ -10,13 +10,13 @@ import { differencesOf } from './attribution.ts'
 import { describeEachBuild } from './builds.ts'
 import { base64 } from './go-peer.ts'
 import { pairOf } from './pair.ts'
-import { bytes, key, remove, textOf, write } from './ts-calls.ts'
+import { batchOf, bytes, key, remove, textOf, write } from './ts-calls.ts'
 
-/** Versions of a key that is deleted while it is put again. */
+/** Versions of a key whose removal takes Go a while. */
 const VERSIONS = 100
 /** How often Go is given the chance to mix up what it merges at once. */
-const BURSTS = 2
-/** Between two puts, so that it is not always one that comes after the tombstones by a hair. */
+const BURSTS_MAX = 6
+/** Between two puts, so that one is lost and not made good by the next. */
 const PAUSE_MS = 10
 
 describeEachBuild('defects of Go', (program) => {
@@ -64,38 +64,40 @@ describeEachBuild('defects of Go', (program) => {
     await swarm.levelExactly()
   })
 
-  test('a put that Go makes while it merges many tombstones of its key may be read back as an older one', async () => {
+  test('a put that Go makes while it merges tombstones of its key may be lost to its reads', async () => {
     const { swarm, go, ts } = pair
     let stale = 0
-    for (let burst = 0; burst < BURSTS; burst++) {
-      const name = `/stale/${burst}`
+    for (let burst = 0; stale === 0 && burst < BURSTS_MAX; burst++) {
       // Versions that know nothing of each other, so that nobody has to fetch them one after the other.
       const versions = Array.from({ length: VERSIONS }, (_, index) =>
-        forgeNode({ puts: [[name, `${index}`]], priority: 1n })
+        forgeNode({ puts: [[`/slow/${burst}`, `${index}`]], priority: 1n })
       )
       await give(go, ...versions)
       await say(go, encodeBroadcast(versions.map(({ id }) => ({ id, dagName: '' }))))
       await go.until({ processed: versions.map(({ id }) => cidOfId(id)) })
+      await go.put('/stale', 'before')
       await swarm.levelExactly()
-      await remove(ts, name)
+      // Go works out what is left of the first key, then takes its time for the second, and then writes both down.
+      await batchOf(ts, { '/stale': undefined, [`/slow/${burst}`]: undefined })
       const [removal] = await ts.store.heads()
-      let last = ''
+      let last = 'before'
       for (let index = 0; !(await go.hasMerged(removal!.cid.toString())); index++) {
         last = `new ${index}`
-        await go.put(name, last)
+        await go.put('/stale', last)
         await pause(PAUSE_MS)
       }
       const { differences } = await swarm.level()
       for (const difference of differences) {
-        expect(difference).toMatchObject({ key: name, defect: 'a stale value under concurrent merges' })
+        expect(difference).toMatchObject({ key: '/stale', defect: 'a stale value under concurrent merges' })
       }
       stale += differences.length
-      expect(await textOf(ts, name)).toBe(last)
+      expect(await textOf(ts, '/stale')).toBe(last)
       // Whatever it was, the next put is right again.
-      await go.put(name, 'settled')
+      await go.put('/stale', 'settled')
       await swarm.levelExactly()
     }
-    console.info(`interop: after ${stale} of ${BURSTS} bursts of puts and deletes Go showed a stale value`)
+    // Once it is not, Go has mended it, and docs/go-interop.md has to say so.
+    expect(stale).toBeGreaterThan(0)
   })
 })
 
