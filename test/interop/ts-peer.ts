@@ -18,11 +18,9 @@ import { MemoryDatastore } from 'datastore-core'
 import { LevelDatastore } from 'datastore-level'
 import { createHeliaLight } from 'helia'
 import type { Datastore } from 'interface-datastore'
-import { cidFromBlockId } from '../../src/codec/block-id.ts'
 import { type CrdtDatastoreInit, createCrdtDatastore } from '../../src/create.ts'
 import type { CrdtDatastore } from '../../src/datastore.ts'
-import { syncExchange } from '../../src/libp2p/sync/exchange.ts'
-import type { BlockExchange, ReceivedBlock } from '../../src/replica/ports.ts'
+import { overHelia } from '../../src/helia/index.ts'
 import { DatastoreBlocks } from './datastore-blocks.ts'
 
 /** Gossipsub distrusts many peers at one address; here all are at one. */
@@ -54,8 +52,8 @@ export async function startTsPeer({ name, topic, folder, ...init }: TsPeerInit):
   if (datastore instanceof LevelDatastore) await datastore.open()
   const node = await startHelia(datastore)
   const store = await createCrdtDatastore({
-    ...{ datastore, topic, libp2p: node.libp2p, blockstore: node.blockstore },
-    exchange: exchangeOver(node, topic),
+    ...{ datastore, topic },
+    ...overHelia(node),
     ...init
   })
   return {
@@ -93,42 +91,4 @@ async function startHelia(datastore: Datastore) {
     })
   )
   return await node.start()
-}
-
-/** The sync protocol, and bitswap for what no TypeScript peer gave. */
-function exchangeOver({ libp2p, blockstore }: HeliaNode, topic: string): BlockExchange {
-  const sync = syncExchange({ libp2p }, { topic })
-  return {
-    start: (replica) => sync.start(replica),
-    stop: () => sync.stop(),
-    pull: (request) => sync.pull(request),
-    canPull: (peer) => sync.canPull(peer),
-    peers: () => [...new Set([...sync.peers(), ...libp2p.getPeers().map(String)])],
-    async *fetch(ids, { peers, signal }) {
-      const missing = new Set(ids)
-      for await (const block of sync.fetch(ids, { peers, signal })) yield block
-      const arrived: ReceivedBlock[] = []
-      let told = Promise.withResolvers<void>()
-      let asked = missing.size
-      const ask = async (id: string): Promise<void> => {
-        const chunks: Uint8Array[] = []
-        for await (const chunk of blockstore.get(cidFromBlockId(id), { signal })) chunks.push(chunk)
-        const bytes = chunks.length === 1 ? chunks[0]! : new Uint8Array(Buffer.concat(chunks))
-        arrived.push({ bytes, from: 'bitswap' })
-      }
-      for (const id of missing) {
-        void ask(id)
-          .catch(() => {})
-          .finally(() => {
-            asked -= 1
-            told.resolve()
-          })
-      }
-      while (asked > 0 || arrived.length > 0) {
-        yield* arrived.splice(0)
-        if (asked > 0) await told.promise
-        told = Promise.withResolvers()
-      }
-    }
-  }
 }
