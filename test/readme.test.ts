@@ -37,12 +37,16 @@ async function run(program: string): Promise<string[]> {
 // Every block goes on with the program of those before, as a reader who types them one after the other has it. What a
 // line prints stands behind it, after `//=>`.
 const program = codeIn('js')
-const printed = [...program.matchAll(/\/\/=> (.*)/g)].map(([, line]) => line as string)
+const printedBy = (code: string): string[] =>
+  [...code.matchAll(/\/\/=> (.*)/g)].map(([, line]) => line as string)
 
 test('the programs of the README run word for word', async () => {
-  expect(printed.length).toBeGreaterThan(1)
-  expect(printed.length).toBe(program.split('console.log(').length - 1)
-  expect(await run(program)).toEqual(printed)
+  const newest = codeIn('js libp2p-3')
+  for (const code of [program, newest]) {
+    expect(printedBy(code).length).toBeGreaterThan(0)
+    expect(printedBy(code).length).toBe(code.split('console.log(').length - 1)
+  }
+  expect(await run(program + newest)).toEqual(printedBy(program + newest))
 }, 90_000)
 
 test('they run on libp2p 2 with the imports that the README has for it, of the versions that it names', async () => {
@@ -68,7 +72,7 @@ test('they run on libp2p 2 with the imports that the README has for it, of the v
     return ''
   })
   expect(replaced.toSorted()).toEqual(names.toSorted())
-  expect(await run(lines.join('') + rest)).toEqual(printed)
+  expect(await run(lines.join('') + rest)).toEqual(printedBy(program))
 }, 90_000)
 
 test('no block of code is in a language that nobody runs', () => {
