@@ -14,6 +14,7 @@ const WITHIN_MS = 120_000
 export interface GoPeer {
   peer: RivalProcess
   address: string
+  folder: string
 }
 
 /**
@@ -43,7 +44,8 @@ export async function startGoPeer(scope: Scope, topic: string): Promise<GoPeer> 
     scope.options.absent.set('go-ds-crdt', String(error))
     throw error
   }
-  return { peer, address: (await peer.call('open', { folder: await scope.folder(), topic })) as string }
+  const folder = await scope.folder()
+  return { peer, folder, address: (await peer.call('open', { folder, topic })) as string }
 }
 
 /** Connects two, and waits until gossip goes both ways. */
