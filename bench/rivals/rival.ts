@@ -4,10 +4,10 @@
  *
  * Invariant: a rival that cannot be built, installed or started makes no benchmark fail; why it cannot is told.
  */
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ensureInstalled, execute } from '../installed-folder.ts'
 
 export type RivalName = 'go-ds-crdt' | 'js-ds-crdt' | 'OrbitDB'
 
@@ -51,24 +51,6 @@ export async function commandOf(name: RivalName): Promise<RivalCommand> {
 /** A rival from npm, with packages of its own that are no dependencies of this project. */
 async function installed(folderName: string): Promise<RivalCommand> {
   const folder = join(BENCH, 'rivals', folderName)
-  const lock = join(folder, 'package-lock.json')
-  const stamp = join(folder, 'node_modules', '.package-lock.json')
-  if (!existsSync(stamp) || statSync(stamp).mtimeMs < statSync(lock).mtimeMs) {
-    await execute('npm', ['ci', '--loglevel=error'], folder)
-  }
+  await ensureInstalled(folder)
   return { command: process.execPath, args: [join(folder, 'peer.js')] }
-}
-
-async function execute(command: string, args: string[], cwd: string): Promise<void> {
-  const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
-  let complaints = ''
-  child.stderr.on('data', (text) => {
-    complaints += text
-  })
-  const code = await new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  if (code !== 0)
-    throw new Error(`${command} ${args[0]} failed: ${complaints.trim().split('\n').slice(-3).join(' ')}`)
 }
