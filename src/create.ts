@@ -8,6 +8,7 @@ import type { Datastore, Key } from 'interface-datastore'
 import { canonicalKey } from './codec/key.ts'
 import { type DeltaCodec, NodeCodec } from './codec/node.ts'
 import { type Blockstore, blockSourceOver } from './dag/blockstore.ts'
+import { TwoWays } from './dag/two-ways.ts'
 import { CrdtDatastore } from './datastore.ts'
 import { InvalidOptionError, NamespaceInUseError } from './errors.ts'
 import { gossipsubBroadcaster } from './libp2p/gossipsub-broadcaster.ts'
@@ -20,6 +21,7 @@ import { LIMITS, type LimitName, type Limits, resolveLimits } from './options.ts
 import type { ReplicaListener } from './replica/listener.ts'
 import type {
   BlockExchange,
+  BlockFetcher,
   Broadcaster,
   Clock,
   ComponentLogger,
@@ -63,6 +65,11 @@ export interface CrdtDatastoreInit extends Partial<Record<LimitName, number>> {
    * @default in the datastore, in the batch of their commit
    */
   blockstore?: Blockstore
+  /**
+   * Gets blocks that no peer of the sync protocol has, one by one, from peers that do not speak it, such as Go peers.
+   * `overHelia` of `datastore-crdt/helia` makes one of Helia's bitswap. Needs `libp2p` or `exchange`.
+   */
+  blockFetcher?: BlockFetcher
   /**
    * Whether a peer is listened to, served and asked; its name is its peer id as text.
    *
@@ -134,6 +141,7 @@ const OPTIONS: {
   broadcaster: [has('start', 'stop', 'broadcast'), 'a Broadcaster'],
   exchange: [has('start', 'stop', 'fetch', 'peers'), 'a BlockExchange'],
   blockstore: [has('get', 'put'), 'an interface-blockstore'],
+  blockFetcher: [has('fetch'), 'a BlockFetcher'],
   allowPeer: [isFunction, 'a function from a peer to true or false'],
   atomicBatch: [isBoolean, 'true or false'],
   durability: [(value: unknown) => value === 'process' || value === 'fsync', "'process' or 'fsync'"],
@@ -243,7 +251,8 @@ interface Network {
 function networkOf(init: CrdtDatastoreInit, limits: Limits, clock: Clock, random: Random): Network {
   const { libp2p, topic, allowPeer, logger = libp2p?.logger } = init
   if (libp2p === undefined || topic === undefined) {
-    return { broadcaster: init.broadcaster, exchange: init.exchange, stats: () => ({}) }
+    const ways = bothWays(init.exchange, init.blockFetcher, limits, clock)
+    return { broadcaster: init.broadcaster, exchange: ways.exchange, stats: () => ways.stats() }
   }
   const components = { libp2p, ...(logger === undefined ? {} : { logger }) }
   const shared = { topic, ...(allowPeer === undefined ? {} : { allowPeer }) }
@@ -257,14 +266,28 @@ function networkOf(init: CrdtDatastoreInit, limits: Limits, clock: Clock, random
     init.exchange === undefined
       ? syncExchange({ ...components, clock, random }, { ...shared, limits })
       : undefined
+  const ways = bothWays(init.exchange ?? sync, init.blockFetcher, limits, clock)
   return {
     broadcaster: init.broadcaster ?? gossip,
-    exchange: init.exchange ?? sync,
+    exchange: ways.exchange,
     stats: () => ({
+      ...ways.stats(),
       ...(gossip === undefined ? {} : { broadcast: { ...gossip.counters } }),
       ...(sync === undefined ? {} : { sync: { ...sync.counters } })
     })
   }
+}
+
+/** The exchange, and where a block fetcher is given the two as one. */
+function bothWays(
+  exchange: BlockExchange | undefined,
+  fetcher: BlockFetcher | undefined,
+  limits: Limits,
+  clock: Clock
+): Pick<Network, 'exchange' | 'stats'> {
+  if (exchange === undefined || fetcher === undefined) return { exchange, stats: () => ({}) }
+  const ways = new TwoWays({ exchange, fetcher, clock, limits })
+  return { exchange: ways, stats: () => ({ blockFetcher: { ...ways.counters } }) }
 }
 
 function checkOptions(init: CrdtDatastoreInit): void {
@@ -281,6 +304,9 @@ function checkOptions(init: CrdtDatastoreInit): void {
   const networked = init.libp2p ?? init.broadcaster ?? init.exchange
   if (networked !== undefined && init.topic === undefined) {
     throw new InvalidOptionError('topic', undefined, 'given where the store replicates')
+  }
+  if (init.blockFetcher !== undefined && init.libp2p === undefined && init.exchange === undefined) {
+    throw new InvalidOptionError('blockFetcher', init.blockFetcher, 'given together with libp2p or exchange')
   }
 }
 

@@ -8,6 +8,7 @@ export type { Delta, Element, Tombstone } from './crdt/delta.ts'
 export { type CrdtDatastoreInit, createCrdtDatastore } from './create.ts'
 export type { Blockstore } from './dag/blockstore.ts'
 export type { PrintOptions, RenderOptions } from './dag/render.ts'
+export type { BlockFetcherCounters } from './dag/two-ways.ts'
 export type { CrdtDatastore, WaitForSyncOptions, WriteOptions } from './datastore.ts'
 export * from './errors.ts'
 export type {
@@ -27,9 +28,11 @@ export type { PeerState, ToldHead } from './peer-states.ts'
 export type { ReplicaCounters } from './replica/counters.ts'
 export type {
   BlockExchange,
+  BlockFetcher,
   Broadcaster,
   Clock,
   ComponentLogger,
+  FetchOptions,
   HeadClaim,
   LogEntry,
   Logger,

@@ -50,10 +50,15 @@ function register(metrics: MetricsLike, { stores, registered }: NodeMetrics, nam
 }
 
 /** Every number by its metric's name, without the prefix. */
-function flatten({ counters, sync, broadcast, ...gauges }: Stats): Map<string, number> {
+function flatten({ counters, sync, broadcast, blockFetcher, ...gauges }: Stats): Map<string, number> {
   const numbers = new Map<string, number>()
   for (const [name, value] of Object.entries(gauges)) numbers.set(snake(name), Number(value))
-  const groups = { '': counters, sync_: sync ?? {}, broadcast_: broadcast ?? {} }
+  const groups = {
+    '': counters,
+    sync_: sync ?? {},
+    broadcast_: broadcast ?? {},
+    block_fetcher_: blockFetcher ?? {}
+  }
   for (const [prefix, group] of Object.entries(groups)) {
     for (const [name, value] of Object.entries(group)) {
       const metric = prefix + snake(name)

@@ -61,6 +61,8 @@ export const LIMITS = {
   broadcastTimeoutMs: limit(2000, 10, DAY, 'ms'),
   /** How long heads that were learned otherwise than by gossip wait, at most, for somebody else to say them. */
   relayDelayMs: limit(500, 0, MINUTE, 'ms'),
+  /** The least time between two broadcasts of all heads for peers that came and can be told in no other way. */
+  newcomerGapMs: limit(2000, 10, DAY, 'ms'),
   /** The largest message that is broadcast, inlined blocks included. */
   broadcastBytesMax: limit(64 * KIB, KIB, MIB, 'bytes'),
   /** The largest block that rides inside its announcement; 0 for none. */
@@ -77,6 +79,8 @@ export const LIMITS = {
   fetchIdsMax: limit(64, 1, 1024, 'count'),
   /** How long a request for blocks may go without one arriving. */
   fetchTimeoutMs: limit(10_000, 10, DAY, 'ms'),
+  /** How long peers that speak the sync protocol are asked for a block, at most, before the block fetcher is as well. */
+  blockFetcherDelayMs: limit(250, 0, DAY, 'ms'),
   /** How long a stream may go without a block before another peer is asked as well. */
   pullStallMs: limit(1000, 10, DAY, 'ms'),
   /** Streams that are pulled at once, each from another peer. */

@@ -1,6 +1,7 @@
 /**
  * What a store tells of itself in numbers.
  */
+import type { BlockFetcherCounters } from './dag/two-ways.ts'
 import type { BroadcastCounters } from './libp2p/gossipsub-broadcaster.ts'
 import type { SyncCounters } from './libp2p/sync/counters.ts'
 import type { ReplicaCounters } from './replica/counters.ts'
@@ -35,10 +36,12 @@ export interface Stats {
   sync?: SyncCounters
   /** What gossip counted, where the store is on libp2p. */
   broadcast?: BroadcastCounters
+  /** What was asked of the block fetcher, where there is one. */
+  blockFetcher?: BlockFetcherCounters
 }
 
 /** The network's side of the numbers. */
-export type NetworkStats = Pick<Stats, 'sync' | 'broadcast'>
+export type NetworkStats = Pick<Stats, 'sync' | 'broadcast' | 'blockFetcher'>
 
 export function statsOf(replica: Replica, network: NetworkStats): Stats {
   const { keys, elements, tombstones, sequence, gaps, deferred } = replica.state.committed

@@ -72,6 +72,8 @@ describe('options', () => {
     'a topic that is no text': { topic: 7 },
     'a libp2p that is none': { libp2p: {}, topic: 't' },
     'a broadcaster that is none': { broadcaster: { start() {} }, topic: 't' },
+    'a block fetcher that is none': { blockFetcher: {}, libp2p: {}, topic: 't' },
+    'a block fetcher and nobody to hear of blocks from': { blockFetcher: { fetch() {} }, topic: 't' },
     'an exchange that is none': { exchange: () => {}, topic: 't' },
     'a blockstore without get': { blockstore: { put() {} } },
     'an allowPeer that is a list': { allowPeer: ['peer'] },
@@ -413,6 +415,28 @@ describe('a blockstore of its own', () => {
     datastore.mendDisk()
     await store.put(key('/k'), encode('2'))
     expect([...blockstore.blocks.keys()]).toContain((await store.heads())[0]?.cid.toString())
+  })
+
+  test('is told not to ask others, and what it then lacks is not there, by whatever name', async () => {
+    const asked: unknown[] = []
+    for (const name of ['NotFoundError', 'BlockNotFoundWhileOfflineError']) {
+      const datastore = new MemoryDatastore()
+      const blockstore = new MapBlockstore()
+      const store = await openStore({ datastore, blockstore })
+      await store.put(key('/k'), encode('1'))
+      const lost = {
+        get: (_cid: unknown, options: unknown) => {
+          asked.push(options)
+          throw Object.assign(new Error('gone'), { name })
+        },
+        put: () => {}
+      }
+      await store.close()
+      const without = await openStore({ datastore, blockstore: lost })
+      await expect(drain(without.dag.traverse())).rejects.toMatchObject({ name: 'CorruptRowError' })
+    }
+    expect(asked).not.toEqual([])
+    expect(asked).toEqual(asked.map(() => expect.objectContaining({ offline: true })))
   })
 
   test('that fails is a CommitFailedError, nothing changes, and it can be tried again', async () => {

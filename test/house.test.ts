@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   inspect: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica'],
   check: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica'],
   libp2p: ['leaf', 'ports', 'crdt', 'codec'],
+  helia: ['leaf', 'ports', 'dag', 'libp2p'],
   top: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'inspect', 'check', 'libp2p'],
   testkit: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'libp2p', 'top'],
   daemon: ['leaf', 'ports', 'crdt', 'codec', 'storage', 'dag', 'replica', 'libp2p', 'top'],
@@ -36,7 +37,7 @@ const PORTS_FILE = 'replica/ports.ts'
 /** Whoever else needs the network declares a port. */
 const NETWORK_PACKAGE = /^(@libp2p\/|libp2p$|libp2p\/|it-(length-prefixed|pipe|pushable|stream-types)$)/
 const NETWORK_PACKAGE_USERS =
-  /^(libp2p\/|daemon\/|cli\/|testkit\/(network|hostile)\/|(create|metrics|stats)\.ts$)/
+  /^((libp2p|helia)\/|daemon\/|cli\/|testkit\/(network|hostile)\/|(create|metrics|stats)\.ts$)/
 
 /** The rest of src runs in browsers too. */
 const NODE_BUILTIN = /^node:/
@@ -132,7 +133,7 @@ describe('the house', () => {
     expect(violations((file, imported) => folderOf(file) !== 'crdt' || !isPackage(imported))).toEqual([])
   })
 
-  test('only libp2p, daemon, cli, the simulated network, create.ts, metrics.ts and stats.ts know libp2p and its streams', () => {
+  test('only libp2p, helia, daemon, cli, the simulated network, create.ts, metrics.ts and stats.ts know libp2p and its streams', () => {
     expect(
       violations((file, imported) => !NETWORK_PACKAGE.test(imported) || NETWORK_PACKAGE_USERS.test(file))
     ).toEqual([])

@@ -16,7 +16,14 @@ export interface Blockstore {
   put(cid: CID, bytes: Uint8Array): unknown
 }
 
-type BlockstoreBytes = Uint8Array | Promise<Uint8Array> | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+/** What a block that is not there is called; the second one by Helia, where nobody else may be asked. */
+const ABSENT: ReadonlySet<unknown> = new Set(['NotFoundError', 'BlockNotFoundWhileOfflineError'])
+
+export type BlockstoreBytes =
+  | Uint8Array
+  | Promise<Uint8Array>
+  | Iterable<Uint8Array>
+  | AsyncIterable<Uint8Array>
 
 export function blockSourceOver(blockstore: Blockstore): BlockSource {
   return {
@@ -24,7 +31,7 @@ export function blockSourceOver(blockstore: Blockstore): BlockSource {
       try {
         return await bytesOf(blockstore.get(cidFromBlockId(id), { offline: true }))
       } catch (error) {
-        if ((error as { name?: unknown }).name === 'NotFoundError') return undefined
+        if (ABSENT.has((error as { name?: unknown }).name)) return undefined
         throw error
       }
     },
@@ -34,7 +41,8 @@ export function blockSourceOver(blockstore: Blockstore): BlockSource {
   }
 }
 
-async function bytesOf(given: BlockstoreBytes): Promise<Uint8Array> {
+/** The bytes of a block, whichever way they are given. */
+export async function bytesOf(given: BlockstoreBytes): Promise<Uint8Array> {
   const settled = await given
   if (settled instanceof Uint8Array) return settled
   const chunks: Uint8Array[] = []

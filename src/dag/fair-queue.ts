@@ -32,20 +32,24 @@ export class FairQueue<T extends Owned> {
     if (queue?.size === 0) this.#queues.delete(item.owner)
   }
 
-  /** The next ones, at most so many. They are under way until each is `done`. */
-  take(count: number): T[] {
-    const taken: T[] = []
-    for (const [owner, queue] of [...this.#queues]) {
+  /**
+   * The next ones of the owner whose turn it is, at most so many. They are under way until each is `done`.
+   *
+   * @param hasTurn - who may have a turn now.
+   */
+  take(count: number, hasTurn: (owner: string) => boolean): T[] {
+    for (const [owner, queue] of this.#queues) {
+      if (!hasTurn(owner)) continue
       const underWay = this.#underWay.get(owner) ?? 0
-      const own = [...first(queue, Math.min(count - taken.length, this.#share - underWay))]
-      if (own.length === 0) continue
-      for (const item of own) this.delete(item)
-      this.#underWay.set(owner, underWay + own.length)
-      taken.push(...own)
+      const taken = [...first(queue, Math.min(count, this.#share - underWay))]
+      if (taken.length === 0) continue
+      for (const item of taken) this.delete(item)
+      this.#underWay.set(owner, underWay + taken.length)
       // Whoever had a turn waits for the others.
       if (this.#queues.delete(owner) && queue.size > 0) this.#queues.set(owner, queue)
+      return taken
     }
-    return taken
+    return []
   }
 
   done({ owner }: T): void {

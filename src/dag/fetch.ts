@@ -16,8 +16,8 @@
 import { backoffMs } from '../backoff.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { PeerName, Random } from '../replica/ports.ts'
-import { FairQueue } from './fair-queue.ts'
 import { Pulls, type PullsInit } from './pulls.ts'
+import { Requests } from './requests.ts'
 import { type Want, Wants } from './wants.ts'
 
 /** What a want is for. */
@@ -47,13 +47,11 @@ export interface FetcherInit extends PullsInit {
 export class Fetcher {
   readonly #init: FetcherInit
   readonly #wants = new Wants()
-  /** Wants that can be acted on now, by the way they go; the others wait for a timer or are in flight. */
+  /** Wants that a stream may bring and that can be acted on now. */
   readonly #duePull = new Set<Want>()
-  readonly #dueById: FairQueue<Want>
   readonly #pulls: Pulls
-  readonly #requests = new Set<AbortController>()
+  readonly #requests: Requests
   readonly #tasks = new Set<Promise<void>>()
-  #idsInFlight = 0
   #stallTimer: unknown
   #pumping = false
   #started = false
@@ -62,7 +60,11 @@ export class Fetcher {
   constructor(init: FetcherInit) {
     this.#init = init
     this.#pulls = new Pulls(init)
-    this.#dueById = new FairQueue(Math.ceil(init.limits.fetchConcurrency / 2))
+    this.#requests = new Requests(init, {
+      isWanted: (want) => this.#wants.has(want),
+      freed: () => this.#pump(),
+      failed: (want, wasAsked) => this.#failed(want, wasAsked)
+    })
   }
 
   get size(): number {
@@ -136,7 +138,7 @@ export class Fetcher {
     this.#wants.clear()
     this.#init.clock.clearTimeout(this.#stallTimer)
     this.#pulls.stop()
-    for (const controller of this.#requests) controller.abort()
+    this.#requests.stop()
     await Promise.all(this.#tasks)
   }
 
@@ -181,7 +183,7 @@ export class Fetcher {
 
   #undue(want: Want): void {
     this.#duePull.delete(want)
-    this.#dueById.delete(want)
+    this.#requests.delete(want)
     this.#init.clock.clearTimeout(want.timer)
     want.timer = undefined
   }
@@ -190,7 +192,7 @@ export class Fetcher {
     if (!this.#started) return
     this.#undue(want)
     if (!want.byId && this.#pulls.peerFor(want) !== undefined) this.#duePull.add(want)
-    else this.#dueById.add(want)
+    else this.#requests.add(want)
     this.#pump()
   }
 
@@ -207,71 +209,20 @@ export class Fetcher {
   }
 
   #startRequests(): void {
-    const { fetchConcurrency, fetchIdsMax } = this.#init.limits
     for (;;) {
-      const wants = this.#dueById.take(Math.min(fetchIdsMax, fetchConcurrency - this.#idsInFlight))
+      const wants = this.#requests.next()
       if (wants.length === 0) return
-      this.#track(this.#request(wants))
+      this.#track(this.#requests.run(wants))
     }
   }
 
-  async #request(wants: readonly Want[]): Promise<void> {
-    const { exchange, clock, limits, deliver } = this.#init
-    const ids = new Set(wants.map(({ id }) => id))
-    const peers = this.#peersFor(wants)
-    const hadPeers = exchange.peers().length > 0
-    const controller = new AbortController()
-    const inFlight = new Set(wants)
-    this.#requests.add(controller)
-    this.#idsInFlight += inFlight.size
-    let timer: unknown
-    const restartTimeout = (): void => {
-      timer = clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)
-    }
-    restartTimeout()
-    try {
-      for await (const block of exchange.fetch([...ids], { peers, signal: controller.signal })) {
-        clock.clearTimeout(timer)
-        await deliver(block, ids)
-        // What has arrived makes room at once, however long the rest of the answer takes.
-        for (const want of inFlight) if (!this.#wants.has(want)) this.#landed(want, inFlight)
-        restartTimeout()
-      }
-    } catch {
-      // Whatever did not arrive is tried again below; why it failed is the exchange's to report.
-    } finally {
-      clock.clearTimeout(timer)
-      this.#requests.delete(controller)
-    }
-    for (const want of inFlight) {
-      this.#landed(want, inFlight)
-      if (this.#wants.has(want)) this.#failed(want, hadPeers)
-    }
-  }
-
-  /** Whom to ask first: those who said that they have it, and after a failure each time another peer. */
-  #peersFor(wants: readonly Want[]): PeerName[] {
-    const sources = wants.flatMap((want) => [...want.sources])
-    const failures = Math.max(...wants.map((want) => want.failures))
-    if (failures === 0) return [...new Set(sources)]
-    const peers = [...new Set([...sources, ...this.#init.exchange.peers()])]
-    const first = failures % Math.max(1, peers.length)
-    return [...peers.slice(first), ...peers.slice(0, first)]
-  }
-
-  #landed(want: Want, inFlight: Set<Want>): void {
-    inFlight.delete(want)
-    this.#idsInFlight -= 1
-    this.#dueById.done(want)
-    this.#pump()
-  }
-
-  #failed(want: Want, hadPeers: boolean): void {
+  #failed(want: Want, wasAsked: boolean): void {
     const { clock, random, limits, giveUp } = this.#init
     if (this.#stopped) return
     const now = clock.now()
-    // With nobody to ask there is no impatience: a replica that is offline keeps what it waits for.
-    if (!hadPeers) want.since = now
+    // Where nobody was asked there is no impatience: a replica that is offline keeps what it waits for, and so does one
+    // whose requests never came to their turn.
+    if (!wasAsked) want.since = now
     const patience = want.since + limits.gapPatienceMs - now
     if (want.once || patience <= 0) {
       this.drop(want.id)
@@ -298,7 +249,7 @@ export class Fetcher {
       if (isIdle && this.#pulls.mayStart()) this.#track(this.#pull(peer))
       else {
         this.#duePull.delete(want)
-        this.#dueById.add(want)
+        this.#requests.add(want)
       }
     }
     if (this.#duePull.size > 0) this.#stallTimer = clock.setTimeout(() => this.#pump(), limits.pullStallMs)

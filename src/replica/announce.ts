@@ -45,6 +45,10 @@ export class Announcer {
   readonly #said = new Set<BlockId>()
   #rebroadcastTimer: unknown
   #relayTimer: unknown
+  #newcomerTimer: unknown
+  #newcomersToldAt = Number.NEGATIVE_INFINITY
+  /** Somebody was there before this began. */
+  #hasEarlyNewcomer = false
   #flushTimer: unknown
   #flushedAt = Number.NEGATIVE_INFINITY
   #sending: Promise<void> | undefined
@@ -57,6 +61,7 @@ export class Announcer {
   start(): void {
     this.#stopped = false
     this.#scheduleRebroadcast()
+    if (this.#hasEarlyNewcomer) this.newcomer()
   }
 
   /** Says what still waits to be said, and nothing after it. */
@@ -65,7 +70,7 @@ export class Announcer {
     this.#flush()
     const last = this.#sending
     const { clock } = this.#init
-    for (const timer of [this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer])
+    for (const timer of [this.#rebroadcastTimer, this.#relayTimer, this.#newcomerTimer, this.#flushTimer])
       clock.clearTimeout(timer)
     this.#flushTimer = undefined
     this.#relayTimer = undefined
@@ -109,6 +114,23 @@ export class Announcer {
   learned(): void {
     const { limits, random } = this.#init
     if (this.#relayTimer === undefined) this.#relayIn(limits.relayDelayMs * random())
+  }
+
+  /**
+   * Somebody came who heard nothing of what was said before, and to whom nothing can be told otherwise. All heads are
+   * said again, but for those that somebody says meanwhile; no more often than once in a while, however many come.
+   */
+  newcomer(): void {
+    if (this.#stopped) this.#hasEarlyNewcomer = true
+    if (this.#stopped || this.#newcomerTimer !== undefined) return
+    const { clock, limits } = this.#init
+    const wait = Math.max(0, this.#newcomersToldAt + limits.newcomerGapMs - clock.now())
+    this.#newcomerTimer = clock.setTimeout(() => {
+      this.#newcomerTimer = undefined
+      this.#newcomersToldAt = clock.now()
+      this.#said.clear()
+      this.learned()
+    }, wait)
   }
 
   #relayIn(ms: number): void {

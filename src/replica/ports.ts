@@ -5,6 +5,7 @@
  * Invariant: the engine reaches network, clock, timers and randomness through these ports and in no other way,
  * so that a simulated world can run it unchanged.
  */
+import type { CID } from 'multiformats/cid'
 import type { BlockId } from '../crdt/delta.ts'
 
 /** A peer, by whatever name its transport knows it; for libp2p the peer id as text. */
@@ -57,6 +58,21 @@ export interface PullRequest {
   signal: AbortSignal
 }
 
+/** How blocks are asked for by id. */
+export interface FetchOptions {
+  /** Whom to ask first. */
+  peers: readonly PeerName[]
+  signal: AbortSignal
+  /**
+   * To be called whenever a peer is really asked, after any wait for a turn: the time that the engine gives to a request
+   * counts from the newest call, and a request that came to its turn never is no attempt that failed. Until the first
+   * call, or the end, nothing more that the same peer led to is asked for.
+   */
+  asked?(peer: PeerName): void
+  /** The peer that led to these blocks, to whom they are put down where nobody knows who sent them. */
+  ledBy?: PeerName
+}
+
 /** Gets blocks from other peers, and answers theirs from a `ReplicaView`. */
 export interface BlockExchange {
   /** Begins to serve and to listen for peers, until `stop`. */
@@ -68,10 +84,7 @@ export interface BlockExchange {
    * can get no more; a block that nobody has is just not among them. One that answers with other bytes than
    * were asked for is the engine's to notice. It has to end when the signal is aborted, because a stop waits for it.
    */
-  fetch(
-    ids: readonly BlockId[],
-    options: { peers: readonly PeerName[]; signal: AbortSignal }
-  ): AsyncIterable<ReceivedBlock>
+  fetch(ids: readonly BlockId[], options: FetchOptions): AsyncIterable<ReceivedBlock>
   /**
    * The nodes that a peer has and this replica lacks, ancestors first: one request for any number of them.
    * Absent where the exchange can only serve blocks by id.
@@ -82,10 +95,30 @@ export interface BlockExchange {
   /** Peers that can be asked for blocks now. */
   peers(): PeerName[]
   /**
+   * Peers that are here for the same topic and speak no protocol of this exchange, as Go peers do: they hear and say
+   * heads, and whatever else there is between them and this replica goes another way. Absent where it cannot tell.
+   */
+  others?(): PeerName[]
+  /**
    * Tells one connected peer to which gossip may be broken, by another way than gossip, what is here and was not told to
    * it yet. Called with every rebroadcast. Absent where there is no such way.
    */
   remind?(): void
+}
+
+/**
+ * Gets single blocks by another way than the exchange, for peers that do not speak its protocol: Helia's bitswap, which
+ * Go peers speak. Asked only for what the exchange did not bring.
+ */
+export interface BlockFetcher {
+  /**
+   * The bytes of one block, from whoever has it. They need not be verified.
+   *
+   * @param options - the signal is aborted when nobody waits for the block any more; one that is asked for and does not
+   * end then is not asked for again until it does.
+   * @throws whatever it likes if the block cannot be had: it is tried again later.
+   */
+  fetch(cid: CID, options: { signal: AbortSignal }): Promise<Uint8Array>
 }
 
 /** A head as peers tell it to each other. */
@@ -133,6 +166,8 @@ export interface ReplicaView {
   commonGroundLimit(): number
   /** A peer said what it has: heads not known are fetched, from it first. */
   peerClaims(peer: PeerName, claim: PeerClaim): void
+  /** A peer is on the topic that can only hear and say heads: it is told ours soon, and may have what nobody had. */
+  peerCame(peer: PeerName): void
   /** A peer is gone: nothing more is asked of it. */
   peerLeft(peer: PeerName): void
 }

@@ -104,6 +104,10 @@ export class Replica {
       ...{ stores, state, generation: `${random().toString(36).slice(2)}${random().toString(36).slice(2)}` },
       ignoredDags: () => ignored.names(),
       peerClaims: (peer, claim) => this.#peerClaims(peer, claim),
+      peerCame: (peer) => {
+        this.#mayHave(peer)
+        this.#announcer?.newcomer()
+      },
       peerLeft: (peer) => {
         this.#reports.peers.left(peer)
         this.#fetcher?.peerLeft(peer)
@@ -280,8 +284,11 @@ export class Replica {
     if (this.#stopped) return
     const isNew = this.#reports.peers.claims(peer, claim)
     this.#intake.receiveClaim(claim.heads, peer)
-    if (!isNew) return
-    // A peer that was not there before may have what nobody else had.
+    if (isNew) this.#mayHave(peer)
+  }
+
+  /** A peer that was not there before may have what nobody else had. */
+  #mayHave(peer: PeerName): void {
     this.#fetcher?.peerCame(peer)
     this.#gapRetry.within(0)
   }

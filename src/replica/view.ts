@@ -15,6 +15,7 @@ export interface ViewInit {
   generation: string
   ignoredDags(): string[]
   peerClaims(peer: PeerName, claim: PeerClaim): void
+  peerCame(peer: PeerName): void
   peerLeft(peer: PeerName): void
 }
 
@@ -24,6 +25,7 @@ export function viewOf({
   generation,
   ignoredDags,
   peerClaims,
+  peerCame,
   peerLeft
 }: ViewInit): ReplicaView {
   const { log, heads, gaps } = stores
@@ -39,6 +41,7 @@ export function viewOf({
     readLogBackwards: (from, to): AsyncIterable<LogEntry> => log.readBackwards(from, to),
     commonGroundLimit: () => gaps.limit,
     peerClaims,
+    peerCame,
     peerLeft
   }
 }

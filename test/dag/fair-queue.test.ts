@@ -15,26 +15,36 @@ function names(taken: readonly Item[]): string[] {
   return taken.map(({ name }) => name)
 }
 
+const anybody = (): boolean => true
+
 describe('FairQueue', () => {
   test('gives no owner more than its share', () => {
     const queue = new FairQueue<Item>(2)
     for (const item of [...items('a', 5), ...items('b', 1)]) queue.add(item)
-    const first = queue.take(10)
-    expect(names(first)).toEqual(['a0', 'a1', 'b0'])
-    expect(queue.take(10)).toEqual([])
+    const first = queue.take(10, anybody)
+    expect(names(first)).toEqual(['a0', 'a1'])
+    const second = queue.take(10, anybody)
+    expect(names(second)).toEqual(['b0'])
+    expect(queue.take(10, anybody)).toEqual([])
     queue.done(first[0]!)
-    expect(names(queue.take(10))).toEqual(['a2'])
-    queue.done(first[2]!)
-    expect(queue.take(10)).toEqual([])
+    expect(names(queue.take(10, anybody))).toEqual(['a2'])
+    queue.done(second[0]!)
+    expect(queue.take(10, anybody)).toEqual([])
   })
 
   test('lets those who had a turn wait for the others', () => {
     const queue = new FairQueue<Item>(10)
     for (const item of [...items('a', 4), ...items('b', 4), ...items('c', 1)]) queue.add(item)
-    expect(names(queue.take(2))).toEqual(['a0', 'a1'])
-    expect(names(queue.take(2))).toEqual(['b0', 'b1'])
-    expect(names(queue.take(2))).toEqual(['c0', 'a2'])
-    expect(names(queue.take(9))).toEqual(['b2', 'b3', 'a3'])
+    const taken = Array.from({ length: 6 }, () => names(queue.take(2, anybody)))
+    expect(taken).toEqual([['a0', 'a1'], ['b0', 'b1'], ['c0'], ['a2', 'a3'], ['b2', 'b3'], []])
+  })
+
+  test('passes over whoever has no turn now, and takes nothing of its place', () => {
+    const queue = new FairQueue<Item>(10)
+    for (const item of [...items('a', 2), ...items('b', 2)]) queue.add(item)
+    expect(names(queue.take(1, (owner) => owner !== 'a'))).toEqual(['b0'])
+    expect(names(queue.take(1, anybody))).toEqual(['a0'])
+    expect(queue.take(1, () => false)).toEqual([])
   })
 
   test('forgets what is deleted', () => {
@@ -45,7 +55,7 @@ describe('FairQueue', () => {
     queue.add(second)
     queue.delete(first)
     queue.delete(first)
-    expect(queue.take(10)).toEqual([second])
-    expect(queue.take(0)).toEqual([])
+    expect(queue.take(10, anybody)).toEqual([second])
+    expect(queue.take(0, anybody)).toEqual([])
   })
 })

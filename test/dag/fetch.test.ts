@@ -4,6 +4,7 @@ import { Fetcher } from '../../src/dag/fetch.ts'
 import {
   type BlockExchange,
   defaultLimits,
+  type FetchOptions,
   type LimitName,
   type PullRequest,
   type ReceivedBlock
@@ -16,15 +17,20 @@ class Request {
   readonly ids: readonly string[]
   readonly peers: readonly string[]
   readonly signal: AbortSignal
+  /** It is really asked, after it waited for its turn. */
+  readonly ask: () => void
+  readonly ledBy: FetchOptions['ledBy']
   readonly #blocks: string[] = []
   #end: { error?: Error } | undefined
   #wake = Promise.withResolvers<void>()
 
-  constructor(at: number, ids: readonly string[], peers: readonly string[], signal: AbortSignal) {
+  constructor(at: number, ids: readonly string[], { peers, signal, asked, ledBy }: FetchOptions) {
     this.at = at
     this.ids = ids
     this.peers = peers
     this.signal = signal
+    this.ask = () => asked?.(peers[0] ?? 'somebody')
+    this.ledBy = ledBy
     signal.addEventListener('abort', () => this.end(signal.reason))
   }
 
@@ -61,6 +67,8 @@ class Stage {
   readonly delivered: string[] = []
   peers = ['alice', 'bob', 'carol']
   streaming = new Set(['alice', 'bob', 'carol'])
+  /** Requests wait for their turn, until the test asks them. */
+  queues = false
   /** While it is there, taking a block waits for it. */
   gate: PromiseWithResolvers<void> | undefined
   readonly fetcher: Fetcher
@@ -70,8 +78,8 @@ class Stage {
       start: async () => {},
       stop: async () => {},
       peers: () => this.peers,
-      fetch: (ids, { peers, signal }) => this.#open(this.requests, ids, peers, signal),
-      pull: ({ peer, want, signal }: PullRequest) => this.#open(this.pulls, want, [peer], signal),
+      fetch: (ids, options) => this.#open(this.requests, ids, options),
+      pull: ({ peer, want, signal }: PullRequest) => this.#open(this.pulls, want, { peers: [peer], signal }),
       canPull: (peer) => this.streaming.has(peer)
     }
     this.fetcher = new Fetcher({
@@ -90,14 +98,10 @@ class Stage {
     this.fetcher.start()
   }
 
-  #open(
-    list: Request[],
-    ids: readonly string[],
-    peers: readonly string[],
-    signal: AbortSignal
-  ): AsyncGenerator<ReceivedBlock> {
-    const request = new Request(this.clock.now(), ids, peers, signal)
+  #open(list: Request[], ids: readonly string[], options: FetchOptions): AsyncGenerator<ReceivedBlock> {
+    const request = new Request(this.clock.now(), ids, options)
     list.push(request)
+    if (!this.queues) request.ask()
     return request.answer()
   }
 }
@@ -122,17 +126,21 @@ describe('by id', () => {
     stage = new Stage()
     stage.streaming.clear()
     stage.fetcher.want('a', { sources: ['alice'] })
-    stage.fetcher.want('b', { sources: ['bob', 'alice'] })
+    stage.fetcher.want('b', { sources: ['alice', 'bob'] })
+    stage.fetcher.want('c', { sources: ['bob'] })
     stage.fetcher.want('a', { sources: ['carol'] })
     await stage.clock.settle()
     expect(stage.requests.map(({ ids, peers }) => [ids, peers])).toEqual([
       [
         ['a', 'b'],
         ['alice', 'carol', 'bob']
-      ]
+      ],
+      [['c'], ['bob']]
     ])
     request(0).send('b', 'a')
     request(0).end()
+    request(1).send('c')
+    request(1).end()
     await stage.clock.settle()
     expect(stage.fetcher.size).toBe(0)
     expect(stage.clock.timers).toBe(0)
@@ -222,6 +230,43 @@ describe('by id', () => {
     expect(stage.delivered).toEqual(['a'])
   })
 
+  test('time that a request waits for its turn is not the peer’s, and fails no block', async () => {
+    stage = new Stage({ fetchTimeoutMs: 1000, gapPatienceMs: 3000 })
+    stage.streaming.clear()
+    stage.queues = true
+    stage.fetcher.want('a', { sources: ['alice'], root: true })
+    await stage.clock.advance(900)
+    request(0).ask()
+    await stage.clock.advance(900)
+    expect(request(0).signal.aborted).toBe(false)
+    request(0).end()
+    await stage.clock.until(() => stage.requests.length === 2, 10_000)
+    // One that never comes to its turn makes room for others, but nobody has failed it.
+    for (let i = 2; i < 10; i++) await stage.clock.until(() => stage.requests.length > i, 120_000)
+    expect(stage.givenUp).toEqual([])
+    expect(stage.requests.slice(1, 9).every(({ signal }) => signal.aborted)).toBe(true)
+    stage.requests.at(-1)?.ask()
+    await stage.clock.advance(1000)
+    stage.queues = false
+    await stage.clock.until(() => stage.givenUp.length > 0, 120_000)
+  })
+
+  test('what a peer led to while a request waits for its turn goes as one, and others do not wait', async () => {
+    stage = new Stage()
+    stage.streaming.clear()
+    stage.queues = true
+    for (let i = 0; i < 80; i++) {
+      stage.fetcher.want(`a${i}`, { sources: ['alice'], root: true, byIdFirst: true })
+      await stage.clock.advance(10)
+    }
+    stage.fetcher.want('b', { sources: ['bob'] })
+    await stage.clock.settle()
+    expect(stage.requests.map(({ ids }) => ids)).toEqual([['a0'], ['b']])
+    request(0).ask()
+    await stage.clock.settle()
+    expect(stage.requests.map(({ ids }) => ids.length)).toEqual([1, 1, 31])
+  })
+
   test('a peer that says that it has it ends the pause that others caused', async () => {
     stage = new Stage()
     stage.streaming.clear()
@@ -251,6 +296,18 @@ describe('by id', () => {
     await stage.clock.settle()
     expect(stage.requests).toHaveLength(count + 2)
   })
+})
+
+test('a request tells which peer led to a block, to whom it is put down if nobody knows who sent it', async () => {
+  stage = new Stage()
+  stage.streaming.clear()
+  stage.fetcher.want('a', { sources: ['alice', 'carol'] })
+  stage.fetcher.want('b', { sources: ['bob'] })
+  await stage.clock.settle()
+  expect(stage.requests.map(({ ids, ledBy }) => [ids, ledBy])).toEqual([
+    [['a'], 'alice'],
+    [['b'], 'bob']
+  ])
 })
 
 describe('giving up', () => {

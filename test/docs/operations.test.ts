@@ -12,12 +12,14 @@ const sections = {
   stats: sectionOf(page, '### What the store holds'),
   counters: sectionOf(page, '### `counters`'),
   sync: sectionOf(page, '### `sync`'),
-  broadcast: sectionOf(page, '### `broadcast`')
+  broadcast: sectionOf(page, '### `broadcast`'),
+  blockFetcher: sectionOf(page, '### `blockFetcher`')
 }
 
 const namesOf = (path: string, name: string): string[] => membersOf(path, name).map((member) => member.name)
 const broadcast = namesOf('src/libp2p/gossipsub-broadcaster.ts', 'BroadcastCounters')
-const groups = ['counters', 'sync', 'broadcast']
+const blockFetcher = namesOf('src/dag/two-ways.ts', 'BlockFetcherCounters')
+const groups = ['counters', 'sync', 'broadcast', 'blockFetcher']
 const gauges = namesOf('src/stats.ts', 'Stats').filter((name) => !groups.includes(name))
 
 test('every number of stats() has its row, and there is no other', () => {
@@ -26,6 +28,7 @@ test('every number of stats() has its row, and there is no other', () => {
   expect(namesIn(sections.counters)).toEqual(Object.keys(newCounters()))
   expect(namesIn(sections.sync)).toEqual(Object.keys(newSyncCounters()))
   expect(namesIn(sections.broadcast)).toEqual(broadcast)
+  expect(namesIn(sections.blockFetcher)).toEqual(blockFetcher)
 })
 
 test('every metric is named as it is registered', () => {
@@ -36,7 +39,8 @@ test('every metric is named as it is registered', () => {
     ...zeros(gauges),
     counters: newCounters(),
     sync: newSyncCounters(),
-    broadcast: zeros(broadcast)
+    broadcast: zeros(broadcast),
+    blockFetcher: zeros(blockFetcher)
   } as unknown as Stats
   exposeStats({ registerMetricGroup: register, registerCounterGroup: register }, 'topic', () => stats)
   const written = Object.values(sections).flatMap((section) => rowsOf(section).map((row) => row[1]))

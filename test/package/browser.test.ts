@@ -9,7 +9,8 @@ import { manifest, programsFolder, runNode } from './installed.ts'
 
 const BUNDLE_BYTES_MAX: Record<string, number> = {
   '.': 295_000,
-  './libp2p': 158_000
+  './libp2p': 158_000,
+  './helia': 3_000
 }
 
 let folder: string

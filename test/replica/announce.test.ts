@@ -29,7 +29,11 @@ interface Stage {
   network: { fails: boolean; delayMs: number; level: boolean; listened: boolean }
 }
 
-function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random = seededRandom(1)): Stage {
+function stage(
+  limits: Partial<Record<LimitName, number>> = {},
+  random: Random = seededRandom(1),
+  started = true
+): Stage {
   const clock = new FakeClock()
   const counters = newCounters()
   const messages: Stage['messages'] = []
@@ -55,7 +59,7 @@ function stage(limits: Partial<Record<LimitName, number>> = {}, random: Random =
       }
     }
   })
-  announcer.start()
+  if (started) announcer.start()
   return { announcer, clock, counters, messages, heads, reminders, network }
 }
 
@@ -219,6 +223,70 @@ describe('heads that were learned otherwise than by gossip', () => {
     await clock.advance(1000)
     expect(messages).toHaveLength(1)
     expect(clock.timers).toBe(1)
+  })
+})
+
+describe('a peer that came and can only hear', () => {
+  const [one, other] = [node('one'), node('other')]
+  const both = [
+    { id: one.id, dagName: '' },
+    { id: other.id, dagName: '' }
+  ]
+
+  test('is told all heads, also those that were said before it came, but for what somebody says meanwhile', async () => {
+    const { announcer, clock, messages, heads } = stage()
+    heads.push(...both)
+    for (const { id } of both) announcer.heard(id)
+    announcer.learned()
+    await clock.advance(5000)
+    expect(messages).toEqual([])
+    announcer.newcomer()
+    await clock.advance(0)
+    announcer.heard(one.id)
+    await clock.advance(500)
+    expect(messages.map((message) => message.heads)).toEqual([[both[1]]])
+    await clock.advance(30_000)
+    expect(messages).toHaveLength(1)
+  })
+
+  test('comes as one of many, and all of them are told a few times', async () => {
+    const { announcer, clock, messages, heads } = stage()
+    heads.push(...both)
+    for (let i = 0; i < 1000; i++) {
+      announcer.newcomer()
+      await clock.advance(10)
+    }
+    await clock.advance(3000)
+    // Ten seconds, and no more often than every two.
+    expect(messages.length).toBeGreaterThan(3)
+    expect(messages.length).toBeLessThan(8)
+    // The last of them came after the last but one of these was said.
+    expect(messages.at(-1)?.at).toBeGreaterThan(10_000)
+    expect(messages.at(-1)?.heads).toEqual(both)
+  })
+
+  test('was there before there was anything to tell with, and is told at the start', async () => {
+    const { announcer, clock, messages, heads } = stage({}, seededRandom(1), false)
+    heads.push(...both)
+    announcer.newcomer()
+    await clock.advance(5000)
+    expect(messages).toEqual([])
+    announcer.start()
+    await clock.advance(500)
+    expect(messages.map((message) => message.heads)).toEqual([both])
+  })
+
+  test('is waited for by no timer after a stop', async () => {
+    const { announcer, clock, messages, heads } = stage()
+    heads.push(...both)
+    announcer.newcomer()
+    await clock.advance(600)
+    announcer.newcomer()
+    await announcer.stop()
+    expect(clock.timers).toBe(0)
+    announcer.newcomer()
+    await clock.advance(5000)
+    expect(messages).toHaveLength(1)
   })
 })
 

@@ -2,6 +2,7 @@
 import type {
   BlockExchange,
   Broadcaster,
+  FetchOptions,
   PeerName,
   PullRequest,
   ReceivedBlock,
@@ -90,7 +91,7 @@ export class SimulatedExchange implements BlockExchange {
 
   async *fetch(
     ids: readonly string[],
-    { peers, signal }: { peers: readonly PeerName[]; signal: AbortSignal }
+    { peers, signal, asked }: FetchOptions
   ): AsyncGenerator<ReceivedBlock> {
     if (this.#peer.view === undefined) this.early++
     this.requests.push({ at: this.#world.clock.now(), kind: 'fetch', peer: peers[0], ids: [...ids] })
@@ -100,6 +101,7 @@ export class SimulatedExchange implements BlockExchange {
       for (const name of new Set([...peers, ...this.peers()])) {
         const server = this.#reach(name)
         if (missing.size === 0 || server === undefined) continue
+        asked?.(name)
         server.asked.push(...missing)
         try {
           for await (const bytes of this.#answer(server, this.#blocks(server, [...missing]), signal)) {

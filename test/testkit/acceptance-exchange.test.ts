@@ -66,12 +66,16 @@ function viewWith(view: ReplicaView, replaced: Partial<ReplicaView>): ReplicaVie
 
 const BROKEN: Record<string, [Breaking, string[]]> = {
   'does not heed the signal of a fetch': [
-    (whole) => ({ fetch: (ids, { peers }) => whole.fetch(ids, { peers, signal: never }) }),
+    (whole) => ({ fetch: (ids, options) => whole.fetch(ids, { ...options, signal: never }) }),
     ['ends a fetch as soon as its signal is aborted', 'fetches nothing for a signal that is aborted already']
   ],
   'does not heed the signal of a pull': [
     (whole) => ({ pull: (request) => whole.pull({ ...request, signal: never }) }),
     ['ends a pull as soon as its signal is aborted']
+  ],
+  'does not tell whom it asks': [
+    (whole) => ({ fetch: (ids, { peers, signal }) => whole.fetch(ids, { peers, signal }) }),
+    ['tells whom it asks before blocks of that peer come']
   ],
   'asks the named peers alone': [
     (whole) => ({
@@ -83,7 +87,7 @@ const BROKEN: Record<string, [Breaking, string[]]> = {
     ['asks others for what those that are named do not have']
   ],
   'asks whomever it likes': [
-    (whole) => ({ fetch: (ids, { signal }) => whole.fetch(ids, { peers: [], signal }) }),
+    (whole) => ({ fetch: (ids, options) => whole.fetch(ids, { ...options, peers: [] }) }),
     ['asks the peers that are named before others']
   ],
   'takes it for an error that nobody has a block': [

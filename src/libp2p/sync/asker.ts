@@ -7,12 +7,12 @@
 import { blockIdOf } from '../../codec/block-id.ts'
 import type { BlockId } from '../../crdt/delta.ts'
 import type { Limits } from '../../options.ts'
-import type { PeerClaim, PeerName, PullRequest, ReceivedBlock } from '../../replica/ports.ts'
+import type { FetchOptions, PeerClaim, PeerName, PullRequest, ReceivedBlock } from '../../replica/ports.ts'
 import type { PullCursor, SyncSession } from './client.ts'
 import type { SyncCounters } from './counters.ts'
 import { type Greeter, isFinal } from './greeter.ts'
 import type { PeerLog } from './peer-log.ts'
-import type { Lease, Sessions } from './sessions.ts'
+import type { Lease, Sessions, Waits } from './sessions.ts'
 import { SyncError, type SyncFailure, toSyncError } from './sync-error.ts'
 
 /** What an asker works with. */
@@ -45,7 +45,9 @@ export class Asker {
   /** What one peer has and this replica lacks. */
   async *pull({ peer, want, signal }: PullRequest): AsyncGenerator<ReceivedBlock> {
     const resume = this.#cursors.get(peer)
-    for await (const { blocks, cursor } of this.#ask(peer, signal, (session) => session.pull(want, resume))) {
+    for await (const { blocks, cursor } of this.#ask(peer, { signal }, (session) =>
+      session.pull(want, resume)
+    )) {
       for (const bytes of blocks) yield { bytes, from: peer }
       // Only now has the consumer taken them.
       if (cursor !== undefined) this.#remember(peer, cursor)
@@ -54,19 +56,15 @@ export class Asker {
   }
 
   /** Blocks by id from these peers, one after the other for what is still missing. */
-  async *fetch(
-    ids: readonly BlockId[],
-    peers: Iterable<PeerName>,
-    signal: AbortSignal
-  ): AsyncGenerator<ReceivedBlock> {
+  async *fetch(ids: readonly BlockId[], options: FetchOptions): AsyncGenerator<ReceivedBlock> {
     const { sessions, log, allows } = this.#init
     const missing = new Set(ids)
-    for (const peer of peers) {
+    for (const peer of options.peers) {
       if (missing.size === 0) return
-      signal.throwIfAborted()
+      options.signal.throwIfAborted()
       if (!allows(peer) || !sessions.isConnected(peer)) continue
       try {
-        for await (const bytes of this.#fetchFrom(peer, [...missing], signal)) {
+        for await (const bytes of this.#fetchFrom(peer, [...missing], options)) {
           missing.delete(await blockIdOf(bytes))
           yield { bytes, from: peer }
         }
@@ -80,23 +78,25 @@ export class Asker {
   async *#fetchFrom(
     peer: PeerName,
     ids: readonly BlockId[],
-    signal: AbortSignal
+    { signal, asked }: FetchOptions
   ): AsyncGenerator<Uint8Array> {
     const { fetchIdsMax } = this.#init.limits
+    const waits: Waits = { signal, onTurn: () => asked?.(peer) }
     for (let start = 0; start < ids.length; start += fetchIdsMax) {
       const some = ids.slice(start, start + fetchIdsMax)
-      for await (const blocks of this.#ask(peer, signal, (session) => session.blocks(some))) yield* blocks
+      for await (const blocks of this.#ask(peer, waits, (session) => session.blocks(some))) yield* blocks
     }
   }
 
   /** Makes one request in a session, which is given back if the answer was complete, and ended otherwise. */
   async *#ask<T>(
     peer: PeerName,
-    signal: AbortSignal,
+    waits: Waits,
     work: (session: SyncSession) => AsyncIterable<T>
   ): AsyncGenerator<T> {
+    const { signal } = waits
     for (;;) {
-      const lease = await this.#lease(peer, signal)
+      const lease = await this.#lease(peer, waits)
       const onAbort = (): void => lease.session.abort(signal.reason)
       signal.addEventListener('abort', onAbort)
       let failure: Error | undefined = new SyncError('closed', 'The answer was not read to its end', { peer })
@@ -121,15 +121,15 @@ export class Asker {
     }
   }
 
-  async #lease(peer: PeerName, signal: AbortSignal): Promise<Lease> {
+  async #lease(peer: PeerName, waits: Waits): Promise<Lease> {
     const { allows, sessions, greeter, greeted } = this.#init
     if (!allows(peer)) throw new SyncError('stopped', 'The peer is not allowed here', { peer })
     try {
-      const lease = await sessions.lease(peer, signal)
+      const lease = await sessions.lease(peer, waits)
       if (!lease.reused && !greeter.isGreeted(peer)) greeted(peer, lease.session.claim)
       return lease
     } catch (error) {
-      throw this.#failure(peer, signal, error)
+      throw this.#failure(peer, waits.signal, error)
     }
   }
 

@@ -11,6 +11,7 @@ import type {
   BlockExchange,
   Clock,
   ComponentLogger,
+  FetchOptions,
   PeerClaim,
   PeerName,
   PullRequest,
@@ -21,11 +22,12 @@ import type {
 import { systemClock } from '../system-clock.ts'
 import { type EventLike, type Libp2pLike, pubsubOf, type SubscriptionChangeLike } from '../types.ts'
 import { Asker } from './asker.ts'
+import { Bystanders, speaksSync } from './bystanders.ts'
 import { newCounters, type SyncCounters } from './counters.ts'
 import { Greeter } from './greeter.ts'
 import { type Hello, Refusal_Reason } from './messages_pb.ts'
 import { PeerLog } from './peer-log.ts'
-import { claimOf, SYNC_PROTOCOL } from './protocol.ts'
+import { claimOf } from './protocol.ts'
 import { refuse, SyncRouter, type TopicService } from './router.ts'
 import { type ServerChannel, SyncServer } from './server.ts'
 import { Sessions } from './sessions.ts'
@@ -80,6 +82,7 @@ interface Running {
   sessions: Sessions
   asker: Asker
   greeter: Greeter
+  bystanders: Bystanders
   /** Inbound streams. */
   channels: Set<ServerChannel>
   /** Up to which sequence number a peer has been told of ours, at least. */
@@ -141,6 +144,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     // Who is connected already will not be announced, and cannot know that this store has started.
     const connected = new Set(this.#libp2p.getConnections().map(({ remotePeer }) => remotePeer.toString()))
     for (const peer of connected) if (this.#allows(peer)) running.greeter.greetNow(peer)
+    running.bystanders.lookAround()
   }
 
   async stop(): Promise<void> {
@@ -151,6 +155,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const error = new SyncError('stopped', 'The exchange was stopped')
     running.stopping.abort(error)
     running.greeter.stop()
+    running.bystanders.stop()
     const closed = running.sessions.stop()
     for (const channel of running.channels) channel.abort(error)
     await this.#router.remove(this)
@@ -159,6 +164,10 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
 
   peers(): PeerName[] {
     return this.#running?.greeter.greeted().filter((peer) => this.#allows(peer)) ?? []
+  }
+
+  others(): PeerName[] {
+    return this.#running?.bystanders.list().filter((peer) => this.#allows(peer)) ?? []
   }
 
   remind(): void {
@@ -180,11 +189,9 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     return this.#asker.pull(request)
   }
 
-  fetch(
-    ids: readonly BlockId[],
-    { peers, signal }: { peers: readonly PeerName[]; signal: AbortSignal }
-  ): AsyncGenerator<ReceivedBlock> {
-    return this.#asker.fetch(ids, new Set([...peers, ...this.peers()]), signal)
+  fetch(ids: readonly BlockId[], options: FetchOptions): AsyncGenerator<ReceivedBlock> {
+    const peers = [...new Set([...options.peers, ...this.peers()])]
+    return this.#asker.fetch(ids, { ...options, peers })
   }
 
   async accept(channel: ServerChannel, hello: Hello, peer: PeerName): Promise<void> {
@@ -235,6 +242,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     running.told.delete(peer)
     running.redialled.delete(peer)
     running.greeter.left(peer)
+    running.bystanders.remove(peer)
     running.sessions.left(peer)
     running.replica.peerLeft(peer)
   }
@@ -257,6 +265,13 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       failed: (peer, error) => {
         counters.helloFailures++
         log.trace('could not greet %p - %e', peer, error)
+        if (error instanceof SyncError && error.reason === 'unsupported') bystanders.doesNotSpeak(peer)
+      }
+    })
+    const bystanders = new Bystanders({
+      ...{ libp2p: this.#libp2p, topic },
+      came: (peer) => {
+        if (this.#running === running && this.#allows(peer)) replica.peerCame(peer)
       }
     })
     const asker = new Asker({
@@ -273,6 +288,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       replica,
       sessions,
       greeter,
+      bystanders,
       asker,
       channels: new Set(),
       told: new Map(),
@@ -285,9 +301,14 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
 
   readonly #onSubscription = ({ detail }: EventLike<SubscriptionChangeLike>): void => {
     const running = this.#running
-    const joined = detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.topic)
-    if (!joined || running === undefined) return
+    const change = detail.subscriptions.find(({ topic }) => topic === this.topic)
+    if (change === undefined || running === undefined) return
     const peer = detail.peerId.toString()
+    if (!change.subscribe) {
+      running.bystanders.remove(peer)
+      return
+    }
+    running.bystanders.joined(peer)
     if (!running.sessions.isConnected(peer) || !this.#allows(peer)) return
     running.greeter.greetLater(peer)
     const told = running.told.get(peer)
@@ -308,26 +329,18 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   }
 
   async #greet(running: Running, peer: PeerName): Promise<void> {
-    await this.#checkProtocol(peer)
+    await this.#assertSpeaks(peer)
     running.sessions.renew(peer)
     running.told.set(peer, running.replica.snapshot().sequence)
-    const lease = await running.sessions.lease(peer, running.stopping.signal)
+    const lease = await running.sessions.lease(peer, { signal: running.stopping.signal })
     lease.done()
     // After the session was given back, so that what follows from the claim can use it.
     this.#onGreeted(running, peer, lease.session.claim)
   }
 
   /** Does not open a stream to a peer that is known not to speak the protocol. */
-  async #checkProtocol(peer: PeerName): Promise<void> {
-    const connection = this.#libp2p.getConnections().find(({ remotePeer }) => remotePeer.toString() === peer)
-    if (connection === undefined) throw new SyncError('unreachable', 'There is no connection', { peer })
-    let protocols: string[] = []
-    try {
-      protocols = (await this.#libp2p.peerStore?.get(connection.remotePeer as never))?.protocols ?? []
-    } catch {
-      // It has not been identified yet.
-    }
-    if (protocols.length > 0 && !protocols.includes(SYNC_PROTOCOL)) {
+  async #assertSpeaks(peer: PeerName): Promise<void> {
+    if ((await speaksSync(this.#libp2p, peer)) === false) {
       throw new SyncError('unsupported', 'The peer does not speak the sync protocol', { peer })
     }
   }
@@ -337,6 +350,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     if (this.#running !== running) return
     this.#counters.hellos++
     if (running.sessions.isConnected(peer)) running.greeter.heard(peer)
+    running.bystanders.remove(peer)
     try {
       running.replica.peerClaims(peer, claim)
     } catch (error) {

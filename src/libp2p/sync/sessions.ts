@@ -35,6 +35,13 @@ export interface Lease {
   fail(error: Error): void
 }
 
+/** How one waits for a session. */
+export interface Waits {
+  signal: AbortSignal
+  /** Called once it is one's turn, before a stream is opened where none is kept. */
+  onTurn?(): void
+}
+
 /** The right to have one more session, and one to go on with where there is one. */
 interface Turn {
   session?: SyncSession
@@ -75,10 +82,11 @@ export class Sessions {
    *
    * @throws SyncError if there is none to be had, or the signal's reason.
    */
-  async lease(peer: PeerName, signal: AbortSignal): Promise<Lease> {
+  async lease(peer: PeerName, { signal, onTurn }: Waits): Promise<Lease> {
     const account = this.#account(peer)
     const turn = await this.#takeTurn(account, peer, signal)
     try {
+      onTurn?.()
       const used = turn.session ?? this.#takeKept(account)
       const session = used ?? (await this.#openSession(peer, signal))
       return this.#lend(session, account, peer, used !== undefined)

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import type { BlockId } from '../../crdt/delta.ts'
-import type { ReceivedBlock } from '../../replica/ports.ts'
+import type { PeerName, ReceivedBlock } from '../../replica/ports.ts'
 import { type ExchangeGroup, Group, type InGroup } from './exchange-group.ts'
 import { testPulling } from './exchange-pull.ts'
 import { LogReplica } from './log-replica.ts'
@@ -78,6 +78,21 @@ function testFetching(inGroup: InGroup): void {
       assert.deepEqual(idsOf(blocks, group.replica(1)), group.replica(1).ids().sort())
       for (const { from } of blocks) assert.equal(from, group.name(place))
     }
+  })
+
+  inGroup('tells whom it asks before blocks of that peer come', 3, async (group) => {
+    await group.replica(1).writeMany('b', 5)
+    await group.replica(2).writeMany('c', 5)
+    await group.meet()
+    const asked: PeerName[] = []
+    const ids = [...group.replica(1).ids(), ...group.replica(2).ids()]
+    const { reading, ended } = group.begin(
+      group.fetch(ids, [], undefined, (peer) => asked.push(peer)),
+      () => assert.ok(asked.includes(reading.blocks.at(-1)?.from ?? ''), 'it was told before its block came')
+    )
+    await group.run(ended)
+    assert.equal(reading.error, undefined)
+    assert.deepEqual([...new Set(asked)].sort(), [group.name(1), group.name(2)].sort())
   })
 
   inGroup('asks others for what those that are named do not have', 3, async (group) => {

@@ -150,9 +150,10 @@ export class Group {
   fetch(
     ids: readonly BlockId[],
     peers: readonly PeerName[] = [],
-    signal = new AbortController().signal
+    signal = new AbortController().signal,
+    asked: (peer: PeerName) => void = () => {}
   ): () => AsyncIterable<ReceivedBlock> {
-    return () => this.exchange(0).fetch(ids, { peers, signal })
+    return () => this.exchange(0).fetch(ids, { peers, signal, asked })
   }
 
   /** Asks the second member for all that the first one lacks. */

@@ -14,6 +14,8 @@ export class LogReplica implements ReplicaView {
   readonly log: LogEntry[] = []
   readonly claims: Array<{ peer: PeerName; claim: PeerClaim }> = []
   readonly left: PeerName[] = []
+  /** Peers that came and can only hear and say heads. */
+  readonly came: PeerName[] = []
   generation = `generation ${++generations}`
   groundLimit = Number.MAX_SAFE_INTEGER
   gaps = 0
@@ -126,6 +128,10 @@ export class LogReplica implements ReplicaView {
   peerClaims(peer: PeerName, claim: PeerClaim): void {
     this.claims.push({ peer, claim })
     this.onClaim(peer, claim)
+  }
+
+  peerCame(peer: PeerName): void {
+    this.came.push(peer)
   }
 
   peerLeft(peer: PeerName): void {

@@ -136,6 +136,8 @@ export class FalseReplica implements ReplicaView {
     this.heard = [...heads]
   }
 
+  peerCame(): void {}
+
   peerLeft(): void {}
 
   /**

@@ -155,8 +155,8 @@ const limits: Mutant[] = [
   mutant(
     'share-never-given-back',
     'What has arrived makes room for more of the same peer.',
-    'dag/fetch.ts',
-    ['this.#dueById.done(want)', ''],
+    'dag/requests.ts',
+    ['this.#queue.done(want)', ''],
     ['dag/fetch.test.ts']
   ),
   mutant(
@@ -288,7 +288,7 @@ const heard: Mutant[] = [
     'impatient-offline',
     'A replica that has nobody to ask keeps what it waits for.',
     'dag/fetch.ts',
-    ['if (!hadPeers) want.since = now', ''],
+    ['if (!wasAsked) want.since = now', ''],
     ['dag/fetch.test.ts']
   ),
   mutant(

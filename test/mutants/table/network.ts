@@ -167,22 +167,53 @@ const fetch: Mutant[] = [
   mutant(
     'same-peer-asked-again',
     'Every retry begins with another peer.',
-    'dag/fetch.ts',
+    'dag/requests.ts',
     ['const first = failures % Math.max(1, peers.length)', 'const first = 0'],
     ['dag/fetch.test.ts', 'replica/catch-up.test.ts', 'replica/hostile.test.ts']
   ),
   mutant(
     'requests-without-bound',
     'The ids that are asked for at once are bounded.',
-    'dag/fetch.ts',
-    ['Math.min(fetchIdsMax, fetchConcurrency - this.#idsInFlight)', 'fetchIdsMax'],
+    'dag/requests.ts',
+    ['Math.min(fetchIdsMax, fetchConcurrency - this.#idsUnderWay)', 'fetchIdsMax'],
     ['dag/fetch.test.ts', 'replica/hostile.test.ts']
+  ),
+  mutant(
+    'waiting-for-a-turn-times-out',
+    'The time of a request counts from when somebody is asked, and not from when it began to wait for that.',
+    'dag/requests.ts',
+    ['this.#restartTimeout(request)\n    this.#stopWaiting(request)', 'this.#stopWaiting(request)'],
+    ['dag/fetch.test.ts', 'libp2p/crowded-streams.test.ts']
+  ),
+  mutant(
+    'unasked-block-given-up',
+    'A block that nobody was asked for, since no request came to its turn, is not given up.',
+    'dag/requests.ts',
+    [
+      'const wasAsked = hadPeers && !(request.isWaiting && controller.signal.aborted)',
+      'const wasAsked = hadPeers'
+    ],
+    ['dag/fetch.test.ts']
+  ),
+  mutant(
+    'requests-queue-one-by-one',
+    'What a peer led to while a request of it waits for its turn goes as one after it.',
+    'dag/requests.ts',
+    ['(owner) => !this.#waiting.has(owner)', '() => true'],
+    ['dag/fetch.test.ts', 'libp2p/crowded-streams.test.ts']
+  ),
+  mutant(
+    'turn-not-told',
+    'The sync protocol tells when a request comes to its turn.',
+    'libp2p/sync/sessions.ts',
+    ['onTurn?.()', ''],
+    ['testkit/acceptance-exchange.test.ts', 'libp2p/crowded-streams.test.ts']
   ),
   mutant(
     'request-without-timeout',
     'A peer that does not answer is given up.',
-    'dag/fetch.ts',
-    ['timer = clock.setTimeout(() => controller.abort(), limits.fetchTimeoutMs)', ''],
+    'dag/requests.ts',
+    ['request.timer = clock.setTimeout(() => request.controller.abort(), limits.fetchTimeoutMs)', ''],
     ['dag/fetch.test.ts', 'replica/unobtainable.test.ts']
   )
 ]
@@ -244,6 +275,97 @@ const announce: Mutant[] = [
   )
 ]
 
+const TWO_WAYS = ['dag/two-ways.test.ts']
+
+const others: Mutant[] = [
+  mutant(
+    'fetcher-before-exchange',
+    'The block fetcher is asked for what no peer of the sync protocol brings, and for nothing else.',
+    'dag/two-ways.ts',
+    ['await this.#headStart(exchanging)', ''],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-after-slow-exchange',
+    'Peers of the sync protocol that are slow hold up the block fetcher for a short time only.',
+    'dag/two-ways.ts',
+    ['await Promise.race([exchanging, promise])', 'await exchanging'],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-waited-for-without-end',
+    'A block fetcher that does not end when it is told to holds up nothing.',
+    'dag/two-ways.ts',
+    [
+      'await untilAborted(this.#begin(id, controller.signal), controller.signal)',
+      'await this.#begin(id, controller.signal)'
+    ],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-without-bound',
+    'Requests that a block fetcher does not end are bounded, and none is made twice.',
+    'dag/two-ways.ts',
+    ['if (this.#underWay.has(id) || this.#underWay.size >= 2 * limits.fetchConcurrency) return', ''],
+    TWO_WAYS
+  ),
+  mutant(
+    'fetcher-goes-on-after-abort',
+    'Whoever is told to stop asks no block fetcher any more.',
+    'dag/two-ways.ts',
+    [
+      "options.signal.addEventListener('abort', onAbort) asked.set(id, controller)",
+      'asked.set(id, controller)'
+    ],
+    TWO_WAYS
+  ),
+  mutant(
+    'block-put-after-commit',
+    'A block is in the blockstore, from where Go peers are served, before its commit and so before it is announced.',
+    'replica/merge.ts',
+    [
+      'if (log.hasBlockstore) await log.putBlocks(this.#nodes)',
+      'if (log.hasBlockstore) setTimeout(() => void log.putBlocks(this.#nodes), 5)'
+    ],
+    ['create.test.ts']
+  ),
+  mutant(
+    'newcomer-told-nothing-old',
+    'A peer that came and can only hear is told also the heads that were said before.',
+    'replica/announce.ts',
+    ['this.#said.clear() this.learned()', 'this.learned()'],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomers-told-each',
+    'However many peers come, all heads are said again no more often than once in a while.',
+    'replica/announce.ts',
+    ['Math.max(0, this.#newcomersToldAt + limits.newcomerGapMs - clock.now())', '0'],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomer-before-start-forgotten',
+    'A peer that is on the topic when a store starts is told its heads.',
+    'replica/announce.ts',
+    ['if (this.#hasEarlyNewcomer) this.newcomer()', ''],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomer-not-announced-to',
+    'A Go peer that joins is told the heads long before the next rebroadcast.',
+    'replica/replica.ts',
+    ['this.#announcer?.newcomer()', ''],
+    ['helia/over-helia.test.ts']
+  ),
+  mutant(
+    'bystander-stays',
+    'A peer that left the topic or the network counts no more as one that can be asked.',
+    'libp2p/sync/bystanders.ts',
+    ['remove(peer: PeerName): void { this.#peers.delete(peer) }', 'remove(_peer: PeerName): void {}'],
+    ['libp2p/bystanders.test.ts']
+  )
+]
+
 const end: Mutant[] = [
   mutant(
     'timer-of-gaps-left',
@@ -263,7 +385,10 @@ const end: Mutant[] = [
     'timer-of-rebroadcast-left',
     'A close leaves no timer running: rebroadcasts.',
     'replica/announce.ts',
-    ['[this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer]', '[this.#relayTimer, this.#flushTimer]'],
+    [
+      '[this.#rebroadcastTimer, this.#relayTimer, this.#newcomerTimer, this.#flushTimer]',
+      '[this.#relayTimer, this.#newcomerTimer, this.#flushTimer]'
+    ],
     ['replica/close.test.ts', 'replica/announce.test.ts']
   ),
   mutant(
@@ -302,4 +427,11 @@ const query: Mutant[] = [
   )
 ]
 
-export const NETWORK_MUTANTS: readonly Mutant[] = [...ingest, ...fetch, ...announce, ...end, ...query]
+export const NETWORK_MUTANTS: readonly Mutant[] = [
+  ...ingest,
+  ...fetch,
+  ...announce,
+  ...others,
+  ...end,
+  ...query
+]
