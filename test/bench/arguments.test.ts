@@ -11,7 +11,17 @@ describe('arguments', () => {
   })
 
   test('are read', () => {
-    const args = ['--quick', '--only', 'put', '--only', 'get', '--json', 'a.json', '--skip-rivals', '--curves']
+    const args = [
+      '--quick',
+      '--only',
+      'put',
+      '--only',
+      'get',
+      '--json',
+      'a.json',
+      '--skip-rivals',
+      '--curves'
+    ]
     expect(parseArguments(args)).toMatchObject({
       ...{ quick: true, only: ['put', 'get'], json: 'a.json', rivals: false, curves: true }
     })
