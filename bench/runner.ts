@@ -3,9 +3,14 @@
  *
  * Invariant: a benchmark whose result is wrong, or that fails or takes too long, gives no figures.
  */
+import { join } from 'node:path'
 import { type Benchmark, describeError, type Figure, type Sample } from './benchmark.ts'
+import { startProfile } from './profile/record.ts'
 import { type RunOptions, Scope } from './scope.ts'
 import { median } from './statistics.ts'
+
+/** What the profile of the suite's own process is called; those of peers are called by their roles. */
+export const SUITE = 'suite'
 
 /** One figure over all samples of a benchmark. */
 export interface FigureResult extends Figure {
@@ -45,8 +50,12 @@ async function sample(benchmark: Benchmark, scope: Scope): Promise<Sample[]> {
   const next = await benchmark.prepare(scope)
   for (let index = 0; index < warmUps; index++) await Scope.run(options, next)
   const samples: Sample[] = []
+  const folder = options.profileFolder
+  const stopProfile =
+    folder === undefined ? undefined : await startProfile(join(folder, `${SUITE}.cpuprofile`))
   while (samples.length < (options.quick ? runs.quick : runs.full))
     samples.push(await Scope.run(options, next))
+  await stopProfile?.()
   return samples
 }
 

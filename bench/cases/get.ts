@@ -39,8 +39,8 @@ export const get: Benchmark = {
     const contest = await Contest.start(scope, ['go-ds-crdt', 'js-ds-crdt', 'OrbitDB'])
     await contest.fill('get', count)
     const order = shuffled(count).map((index) => entries[index]!)
-    const takeCold = turns()
-    const takeHot = turns()
+    const takeCold = turns(scope.options)
+    const takeHot = turns(scope.options)
     let next = 0
     return async () => {
       const cold = Array.from({ length: READS }, (_, read) => order[(next + read) % count]!)

@@ -28,7 +28,7 @@ export const query: Benchmark = {
     const contest = await Contest.start(scope, ['go-ds-crdt'])
     const rows = { prefix: 'query', from: 0, count: ROWS }
     await contest.fill('query', ROWS)
-    const take = turns()
+    const take = turns(scope.options)
     return async () => {
       const times = await take({
         ours: () => milliseconds(() => readAll(store)),

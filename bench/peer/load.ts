@@ -1,10 +1,9 @@
 /**
  * How busy a process is: the delay of its event loop, its memory, its processor time, and what it spends it on.
  */
-import { writeFile } from 'node:fs/promises'
-import { Session } from 'node:inspector/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
+import { startProfile } from '../profile/record.ts'
 import type { MemorySample, PeerLoad } from './messages.ts'
 
 /** How often the loop is looked at. Node counts this interval into the delay, and it is taken off again. */
@@ -54,17 +53,5 @@ export async function watchLoad(profileFile?: string): Promise<() => Promise<Pee
     }
     await stopProfile?.()
     return load
-  }
-}
-
-async function startProfile(file: string): Promise<() => Promise<void>> {
-  const session = new Session()
-  session.connect()
-  await session.post('Profiler.enable')
-  await session.post('Profiler.start')
-  return async () => {
-    const { profile } = await session.post('Profiler.stop')
-    session.disconnect()
-    await writeFile(file, JSON.stringify(profile))
   }
 }
