@@ -48,10 +48,21 @@ describe('a reminder', () => {
     state.sequence++
     await clock.pass(3600_000)
     expect(greetings).toEqual([{ peer: 'bob', at: gossipSettleMs }])
+    expect(clock.timers).toBe(0)
     // From then on gossip carries what is committed.
     state.sequence++
     await clock.pass(3600_000)
     expect(greetings).toHaveLength(1)
+  })
+
+  test('tells later what gossip brought here before it reached that peer, and took long to be merged', async () => {
+    const { clock, state, greetings, reminder } = newReminder()
+    reminder.telling('bob')
+    reminder.subscribed('bob')
+    await clock.pass(gossipSettleMs)
+    state.sequence++
+    await clock.pass(3600_000)
+    expect(greetings).toEqual([{ peer: 'bob', at: 4 * gossipSettleMs }])
     expect(clock.timers).toBe(0)
   })
 

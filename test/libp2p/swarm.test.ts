@@ -1,7 +1,7 @@
 // Whole stores over swarms of real nodes, of one generation of libp2p or of both: writes, catch-up, restarts, partitions.
 //
 // Peers stand in a line, and generations take turns, so that whatever passes from one end to the other is passed on by
-// both. Everything has to come long before the first rebroadcast, which would mend things too.
+// both. No rebroadcast comes in time to mend anything.
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -10,10 +10,11 @@ import { GROUPS } from '../testkit/real-peers.ts'
 import type { Generation, RealNode } from './generations.ts'
 
 const PEERS = 4
-/** Less than half of what passes before a rebroadcast. */
-const WITHIN_MS = 20_000
+/** It takes some seconds, and more on a machine that is busy. */
+const WITHIN_MS = 40_000
+const NEVER_MS = 3_600_000
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 const cleanUp: Array<() => Promise<void>> = []
 
@@ -46,7 +47,8 @@ class Peer {
     const node = await this.#generation.create()
     const { libp2p } = node
     const datastore = this.#datastore
-    const store = await createCrdtDatastore({ datastore, libp2p, topic: 'swarm', ...this.#init })
+    const init = { rebroadcastIntervalMs: NEVER_MS, ...this.#init }
+    const store = await createCrdtDatastore({ datastore, libp2p, topic: 'swarm', ...init })
     this.#running = { node, store }
   }
 
@@ -88,7 +90,8 @@ async function converge(peers: readonly Peer[], count: number): Promise<void> {
       const states = await Promise.all(
         stores.map(async (store) => ({ digest: await store.digest(), nodes: (await store.stats()).nodes }))
       )
-      for (const state of states) expect(state).toEqual(states[0])
+      // Shown as a whole, so that a failure tells who lacks something.
+      expect(states).toEqual(states.map(() => states[0]))
       expect((await keysOf(stores[0]!)).length).toBe(count)
     },
     { timeout: WITHIN_MS, interval: 20 }
@@ -185,7 +188,7 @@ describe.each(GROUPS)('a swarm of $name', ({ generations }) => {
       return stats.map(({ sync }) => ({ ...sync, streamsOpen: 0 }))
     }
     // What was asked before they were level is answered meanwhile, and hellos that were due have been said.
-    await passed(4 * PEERS)
+    await passed(12 * PEERS)
     const before = await asked()
     await passed(4 * PEERS)
     expect(await asked()).toEqual(before)

@@ -26,6 +26,11 @@ export interface ReminderInit {
   failed(peer: PeerName, error: unknown): void
 }
 
+/**
+ * When a peer that subscribed is told, in multiples of `gossipSettleMs`. The second time is for what gossip brought here
+ * and did not pass on, and what took long to be had and merged.
+ */
+const PAUSES = [1, 3]
 /** What a peer that failed a hello was told: perhaps nothing. */
 const NOTHING = -1
 
@@ -57,13 +62,7 @@ export class Reminder {
    */
   subscribed(peer: PeerName): void {
     this.#tell(peer)
-    const { clock, limits } = this.#init
-    clock.clearTimeout(this.#settling.get(peer))
-    const timer = clock.setTimeout(() => {
-      this.#settling.delete(peer)
-      this.#tell(peer)
-    }, limits.gossipSettleMs)
-    this.#settling.set(peer, timer)
+    this.#settle(peer, PAUSES)
   }
 
   /** Tells one of the peers that dialled although they were connected. */
@@ -84,6 +83,18 @@ export class Reminder {
   stop(): void {
     for (const timer of this.#settling.values()) this.#init.clock.clearTimeout(timer)
     this.#settling.clear()
+  }
+
+  #settle(peer: PeerName, [pause, ...later]: readonly number[]): void {
+    const { clock, limits } = this.#init
+    clock.clearTimeout(this.#settling.get(peer))
+    this.#settling.delete(peer)
+    if (pause === undefined) return
+    const timer = clock.setTimeout(() => {
+      this.#tell(peer)
+      this.#settle(peer, later)
+    }, pause * limits.gossipSettleMs)
+    this.#settling.set(peer, timer)
   }
 
   /** Only a peer that has been greeted: to all others the first hello is still to come. */

@@ -13,14 +13,21 @@ export const LIBP2P_MUTANTS: readonly Mutant[] = [
     'lost-before-mesh',
     'What was committed until gossip reaches a peer that subscribed is told by a hello.',
     'libp2p/sync/reminder.ts',
-    ['this.#settling.delete(peer) this.#tell(peer)', 'this.#settling.delete(peer)'],
+    ['this.#tell(peer) this.#settle(peer, later)', 'this.#settle(peer, later)'],
+    ['libp2p/reminder.test.ts']
+  ),
+  mutant(
+    'lost-while-merged',
+    'What gossip brought here before it reached a peer, and took long to be merged, is told by a second hello.',
+    'libp2p/sync/reminder.ts',
+    ['const PAUSES = [1, 3]', 'const PAUSES = [1]'],
     ['libp2p/reminder.test.ts']
   ),
   mutant(
     'lost-before-subscription',
     'What was committed between a hello and a subscription is told at once.',
     'libp2p/sync/reminder.ts',
-    ['this.#tell(peer) const { clock, limits } = this.#init', 'const { clock, limits } = this.#init'],
+    ['this.#tell(peer) this.#settle(peer, PAUSES)', 'this.#settle(peer, PAUSES)'],
     ['libp2p/reminder.test.ts', 'libp2p/real-nodes.test.ts']
   ),
   mutant(
