@@ -13,10 +13,10 @@ const { scripts, devDependencies } = JSON.parse(readFileSync(join(root, 'package
   devDependencies: Record<string, string>
 }
 
-/** What stands in the blocks of a kind, one after the other, in the whole page or in a part of it. */
-function codeIn(info: string, part = readme): string {
+/** What stands in the blocks of a kind, one after the other. */
+function codeIn(info: string): string {
   const block = new RegExp(`^[\`]{3}${info}\n(.*?)^[\`]{3}`, 'gms')
-  return [...part.matchAll(block)].map(([, code]) => code).join('')
+  return [...readme.matchAll(block)].map(([, code]) => code).join('')
 }
 
 // Inside the project, so that `datastore-crdt` and its development dependencies resolve as they do for a user.
@@ -41,16 +41,15 @@ const printedBy = (code: string): string[] =>
   [...code.matchAll(/\/\/=> (.*)/g)].map(([, line]) => line as string)
 
 test('the programs of the README run word for word', async () => {
-  const printed = printedBy(program)
-  expect(printed.length).toBeGreaterThan(1)
-  expect(printed.length).toBe(program.split('console.log(').length - 1)
-  expect(await run(program)).toEqual(printed)
+  const newest = codeIn('js libp2p-3')
+  for (const code of [program, newest]) {
+    expect(printedBy(code).length).toBeGreaterThan(0)
+    expect(printedBy(code).length).toBe(code.split('console.log(').length - 1)
+  }
+  expect(await run(program + newest)).toEqual(printedBy(program + newest))
 }, 90_000)
 
-// The first part, which is about any node. What comes after it may need the libp2p that Helia has.
-test('those about replicating a key run on libp2p 2 with the imports for it, of the versions that are named', async () => {
-  const part = codeIn('js', /^## Replicate a key\n.*?(?=^## )/ms.exec(readme)?.[0])
-  expect(printedBy(part).length).toBeGreaterThan(3)
+test('they run on libp2p 2 with the imports that the README has for it, of the versions that it names', async () => {
   const importing = /^import \{ (\w+) \} from '((?:@\w+\/)?[\w-]+)'\n/gm
   const imports = [...codeIn('js libp2p-2').matchAll(importing)]
   const names = imports.map(([, name]) => name as string)
@@ -67,13 +66,13 @@ test('those about replicating a key run on libp2p 2 with the imports for it, of 
   })
   expect(installed).toHaveLength(lines.length)
   const replaced: string[] = []
-  const rest = part.replaceAll(importing, (line: string, name: string) => {
+  const rest = program.replaceAll(importing, (line: string, name: string) => {
     if (!names.includes(name)) return line
     replaced.push(name)
     return ''
   })
   expect(replaced.toSorted()).toEqual(names.toSorted())
-  expect(await run(lines.join('') + rest)).toEqual(printedBy(part))
+  expect(await run(lines.join('') + rest)).toEqual(printedBy(program))
 }, 90_000)
 
 test('no block of code is in a language that nobody runs', () => {
