@@ -69,6 +69,8 @@ export interface GoCalls {
   heads: Record<string, never>
   /** Of these CIDs, or the heads, and of what is below them; of them alone if they are all. */
   dag: { cids?: string[]; only?: boolean }
+  /** All that its blockstore has, below the heads or not. */
+  blocks: Record<string, never>
   stats: Record<string, never>
   until: { until: GoCondition & { withinMs: number } }
   sync: Record<string, never>
@@ -93,6 +95,7 @@ export interface GoAnswers {
   list: Record<string, string>
   heads: GoHead[] | null
   dag: GoDag
+  blocks: string[]
   stats: { heads: number; maxHeight: string; queued: number; dirty: boolean }
   until: number
   sync: null
