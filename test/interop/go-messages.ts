@@ -52,9 +52,14 @@ export interface GoDecoded {
   tombstones?: GoElement[]
   priority: string
   dagName?: string
-  /** The CID of a head is its key, the DAG's name its id. */
+  /** The multihash of a head is its value, if it can be a node's; the DAG's name is its id. */
   heads?: GoElement[]
+  /** Fields that it does not know at the top. */
   unknown: boolean
+  /** One of them is an extension, which only we read. */
+  extended: boolean
+  /** The multihash of the node that a legacy broadcast names. */
+  legacy?: string
   /** The release does not know a DAG's name, and here is one. */
   named: boolean
 }
