@@ -16,7 +16,8 @@ const POLL_MS = 1
 interface Opened {
   topic: string
   datastore: LevelDatastore
-  node: PeerNode
+  /** None if the store was opened alone. */
+  node: PeerNode | undefined
   store: CrdtDatastore
 }
 
@@ -29,6 +30,12 @@ const now = (): bigint => process.hrtime.bigint()
 function peer(): Opened {
   if (opened === undefined) throw new Error('The peer is not open')
   return opened
+}
+
+function peerNode(): PeerNode {
+  const { node } = peer()
+  if (node === undefined) throw new Error('The peer was opened alone')
+  return node
 }
 
 async function poll(isReached: () => Promise<boolean>, withinMs: number, what: string): Promise<bigint> {
@@ -54,20 +61,31 @@ const methods: PeerMethods = {
     return address.toString()
   },
 
+  async openAlone(folder) {
+    const memoryBefore = process.memoryUsage.rss()
+    const start = performance.now()
+    const datastore = new LevelDatastore(folder)
+    await datastore.open()
+    const store = await createCrdtDatastore({ datastore })
+    const ms = performance.now() - start
+    opened = { topic: '', datastore, node: undefined, store }
+    return { ms, memoryGrowth: (process.memoryUsage.rss() - memoryBefore) / 2 ** 20 }
+  },
+
   async dial(address) {
     const startedAt = now()
-    await peer().node.dial(multiaddr(address))
+    await peerNode().dial(multiaddr(address))
     return startedAt
   },
 
   async hangUp() {
-    const { node } = peer()
+    const node = peerNode()
     await Promise.all(node.getConnections().map((connection) => connection.close()))
   },
 
   async subscribed() {
-    const { node, topic } = peer()
-    const { pubsub } = node.services
+    const { topic } = peer()
+    const { pubsub } = peerNode().services
     await poll(async () => pubsub.getSubscribers(topic).length > 0, 10_000, 'A subscriber')
   },
 
@@ -119,12 +137,18 @@ const methods: PeerMethods = {
     return { digest: await store.digest(), keys, nodes, heads, counters: Object.fromEntries(counted) }
   },
 
+  async readAll() {
+    let rows = 0
+    for await (const { value } of peer().store.query({})) rows += value.length > 0 ? 1 : 0
+    return rows
+  },
+
   async close() {
     if (opened === undefined) return
     const { store, node, datastore } = opened
     opened = undefined
     await store.close()
-    await node.stop()
+    await node?.stop()
     await datastore.close()
   }
 }
