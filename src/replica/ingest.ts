@@ -197,13 +197,21 @@ export class Ingest {
   }
 
   /** A local commit made a node that somebody else may wait for, or that came back from a peer meanwhile. */
-  async appliedLocally(nodes: readonly DagNode[]): Promise<void> {
+  appliedLocally(nodes: readonly DagNode[]): Promise<void> | undefined {
+    let releasing: Promise<void> | undefined
     for (const { id } of nodes) {
       this.#unqueue(id)
       if (this.#pending.has(id)) this.#drop(id)
-      if (this.#pending.isAwaited(id)) await this.#release(id)
-      this.settlement.settle(id)
+      if (this.#pending.isAwaited(id)) releasing = this.#releaseAfter(releasing, id)
+      else this.settlement.settle(id)
     }
+    return releasing
+  }
+
+  async #releaseAfter(others: Promise<void> | undefined, id: BlockId): Promise<void> {
+    await others
+    await this.#release(id)
+    this.settlement.settle(id)
   }
 
   /** Puts the rows of nodes that may be applied and are in memory only into the last commit before a stop. */

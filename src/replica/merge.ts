@@ -1,5 +1,5 @@
 /**
- * The funnel: local and remote nodes alike become one commit here, and nowhere else.
+ * The funnel: local and remote nodes alike become one commit here, and nowhere else, but for what `lone-put.ts` says.
  *
  * A draft gathers nodes, ancestors first, on working copies of the rows they touch, and then makes everything
  * that follows from them durable in one change set: effects, applied marks, the log, heads, gaps, clock, digest.

@@ -6,7 +6,8 @@
  * | `write` queue        | `Inbox`: decoded, known already?             |
  * | `Publisher`          | `Ingest.receive`: verified, clock            |
  * |                      | `Fetcher`: what is missing below it          |
- * | `CommitDraft`        | `CommitDraft`: the same funnel               |
+ * | `CommitDraft`        | `CommitDraft`: the same funnel (`LonePuts`   |
+ * |                      | where a put waits alone)                     |
  * | `Announcer`          |                                              |
  * | `onCommitted`        | `onCommitted`                                |
  *
@@ -204,10 +205,10 @@ export class Replica {
    *
    * @throws DagIgnoredError, WriteQueueFullError, CommitFailedError, StoreFailedError or the signal's reason.
    */
-  async write(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
+  write(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
     this.assertUsable()
     if (unit.operations.length > 0 && this.#ignored.has(unit.dagName)) throw new DagIgnoredError(unit.dagName)
-    await this.#queue.enqueue(unit, signal)
+    return this.#queue.enqueue(unit, signal)
   }
 
   /** Writes one node that says exactly this. */

@@ -25,6 +25,7 @@ import { ChangeSet } from '../storage/commit.ts'
 import type { ReplicaCounters } from './counters.ts'
 import type { IgnoredDags } from './ignored-dags.ts'
 import type { Ingest } from './ingest.ts'
+import { LonePuts } from './lone-put.ts'
 import { CommitDraft } from './merge.ts'
 import type { Clock, Logger, Random } from './ports.ts'
 import { Publisher } from './publish.ts'
@@ -61,6 +62,7 @@ interface ExclusiveTask {
 export class Writer {
   readonly #init: WriterInit
   readonly #tasks: ExclusiveTask[] = []
+  readonly #lonePuts: LonePuts
   #running: Promise<void> | undefined
   #failure: StoreFailedError | undefined
   #remoteFailures = 0
@@ -69,6 +71,7 @@ export class Writer {
 
   constructor(init: WriterInit) {
     this.#init = init
+    this.#lonePuts = new LonePuts(init.stores, init.state, init.limits)
   }
 
   /** Why nothing can be written or read any more, if so. */
@@ -179,7 +182,9 @@ export class Writer {
       return
     }
     taken.acknowledge()
-    if (committed !== undefined) await this.#committedLocally(committed)
+    if (committed === undefined) return
+    const following = this.#committedLocally(committed)
+    if (following !== undefined) await following
   }
 
   #failedLocally(error: unknown): unknown {
@@ -188,23 +193,24 @@ export class Writer {
     return asCommitError(error)
   }
 
-  async #committedLocally(committed: Committed): Promise<void> {
+  #committedLocally(committed: Committed): Eventual<void> {
     const { counters, ingest, logger } = this.#init
     counters.localCommits += 1
     counters.localNodes += committed.nodes.length
     this.#init.onCommitted(committed)
-    try {
-      await ingest.appliedLocally(committed.nodes)
-    } catch (error) {
+    return ingest.appliedLocally(committed.nodes)?.catch((error: unknown) => {
       logger.error('what waited for a local node could not be looked up - %e', error)
-    }
+    })
   }
 
   /** @returns undefined if there was nothing to write. */
   #publish(units: readonly WriteUnit[]): Eventual<Committed | undefined> {
     const { stores, state, limits, coalesce } = this.#init
+    const [only] = units
+    const lone = only !== undefined && units.length === 1 ? this.#lonePuts.commit(only) : undefined
+    if (lone !== undefined) return lone
     const draft = new CommitDraft(stores, state, 'local')
-    const publisher = new Publisher(draft, state, limits, units[0]?.dagName ?? '')
+    const publisher = new Publisher(draft, state, limits, only?.dagName ?? '')
     return whenReady(publisher.publish(units, coalesce), () =>
       draft.nodeCount === 0 ? undefined : draft.commit()
     )

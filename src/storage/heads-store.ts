@@ -100,6 +100,24 @@ export class HeadsStore {
     return undefined
   }
 
+  /** Whether the state row holds all heads, and has room for one more. */
+  get hasRoomInState(): boolean {
+    return this.#count < IN_STATE_MAX
+  }
+
+  /** All heads, once one of greater priority than any replaces some of them. */
+  replacing(head: StoredHead, replaced: readonly StoredHead[]): StoredHead[] {
+    if (replaced.length === this.#count) return [head]
+    return [head, ...this.list().filter((one) => !replaced.includes(one))]
+  }
+
+  /** Replaces heads of a DAG by another, once that is durable. */
+  replace(head: StoredHead, replaced: readonly StoredHead[]): void {
+    this.#add(head)
+    const heads = this.#dags.get(head.dagName)
+    for (const { id } of replaced) if (heads?.delete(id)) this.#count -= 1
+  }
+
   /** Takes staged changes over, once they are durable. */
   adopt(staged: StagedHeads): void {
     for (const { id, dagName } of staged.removed.values()) {

@@ -87,6 +87,23 @@ export class SetStore {
     )
   }
 
+  /** A key's winner and the number of its other versions, at once where the row is read at once. */
+  current(key: string): Eventual<CurrentRow | undefined> {
+    const row = this.#layout.current(key)
+    return whenReady(this.#rows.getMany([row]), ([value]) =>
+      value === undefined ? undefined : decodeCurrent(row, value)
+    )
+  }
+
+  /** Puts into a commit that a version wins over the winner that a key had, which stays alive. */
+  putWinner(key: string, winner: Version, before: CurrentRow | undefined, changes: ChangeSet): void {
+    const otherCount = before === undefined ? 0 : before.otherCount + 1
+    this.#writeCurrent(key, { winner, otherCount }, changes)
+    if (before === undefined) return
+    const { id, priority } = before.winner
+    changes.put(this.#layout.other(key, id), encodePriority(priority))
+  }
+
   /** Completes a working copy with the alive versions beside the winner. */
   async loadOthers(versions: KeyVersions): Promise<void> {
     const others: Array<{ id: BlockId; priority: bigint }> = []

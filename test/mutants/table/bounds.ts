@@ -299,6 +299,13 @@ const heard: Mutant[] = [
     ['hooks.test.ts']
   ),
   mutant(
+    'blockstore-keeps-chunk',
+    'A blockstore that keeps a block keeps nothing of its neighbours.',
+    'dag/blockstore.ts',
+    ['new Uint8Array(bytes)', 'bytes'],
+    ['dag/blockstore.test.ts']
+  ),
+  mutant(
     'event-shares-bytes',
     'The value of an event is not the bytes that the writer handed over.',
     'notifier.ts',

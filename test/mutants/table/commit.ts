@@ -14,6 +14,16 @@ const NOT_AWAITED = [
     file: 'replica/staged-commit.ts',
     search: 'if (adopting !== undefined) await adopting return committed',
     replace: 'if (adopting !== undefined) await adopting\nreturn { ...committed, durable }'
+  },
+  {
+    file: 'replica/lone-put.ts',
+    search: 'await committer.commit(rows)',
+    replace: 'const durable = committer.commit(rows)\ndurable.catch(() => {})'
+  },
+  {
+    file: 'replica/lone-put.ts',
+    search: "return { origin: 'local', sequence,",
+    replace: "return { durable, origin: 'local', sequence,"
   }
 ] as const
 
@@ -25,7 +35,8 @@ const durability: Mutant[] = [
       ...NOT_AWAITED,
       {
         file: 'replica/writer.ts',
-        search: 'taken.acknowledge() if (committed !== undefined) await this.#committedLocally(committed)',
+        search:
+          'taken.acknowledge() if (committed === undefined) return const following = this.#committedLocally(committed) if (following !== undefined) await following',
         replace:
           'if (committed !== undefined) await this.#committedLocally(committed)\ntry { await committed?.durable; taken.acknowledge() } catch (error) { taken.reject(this.#failedLocally(error)) }'
       },
@@ -52,16 +63,15 @@ const durability: Mutant[] = [
     'A batch becomes durable as a whole or not at all.',
     'replica/writer.ts',
     [
-      "const draft = new CommitDraft(stores, state, 'local') const publisher = new Publisher(draft, state, limits, units",
-      `const [unit] = units
-      const half = Math.ceil((unit?.operations.length ?? 0) / 2)
-      if (unit !== undefined && units.length === 1 && unit.operations.length > 1) {
-        return Promise.resolve(this.#publish([{ ...unit, operations: unit.operations.slice(0, half) }])).then(() =>
-          this.#publish([{ ...unit, operations: unit.operations.slice(half) }])
+      "const draft = new CommitDraft(stores, state, 'local') const publisher = new Publisher(draft, state, limits, only",
+      `const half = Math.ceil((only?.operations.length ?? 0) / 2)
+      if (only !== undefined && units.length === 1 && only.operations.length > 1) {
+        return Promise.resolve(this.#publish([{ ...only, operations: only.operations.slice(0, half) }])).then(() =>
+          this.#publish([{ ...only, operations: only.operations.slice(half) }])
         )
       }
       const draft = new CommitDraft(stores, state, 'local')
-      const publisher = new Publisher(draft, state, limits, units`
+      const publisher = new Publisher(draft, state, limits, only`
     ],
     ['batch.test.ts', 'replica/writer.test.ts', 'crdt/local-writes.test.ts']
   ),
@@ -113,6 +123,16 @@ const durability: Mutant[] = [
     [
       'await this.#stores.committer.commit(this.rows) this.#live.adopt(this.state) this.#stores.heads.adopt(this.heads)',
       'this.#stores.heads.adopt(this.heads)\nawait this.#stores.committer.commit(this.rows)\nthis.#live.adopt(this.state)'
+    ],
+    ['storage/failing-disk.test.ts', 'replica/writer.test.ts']
+  ),
+  mutant(
+    'lone-put-in-memory-before-commit',
+    'A put that waited alone and failed leaves the heads in memory as they were.',
+    'replica/lone-put.ts',
+    [
+      'await committer.commit(rows) this.#state.adopt(staged) heads.replace(head, replaced)',
+      'heads.replace(head, replaced)\nawait committer.commit(rows)\nthis.#state.adopt(staged)'
     ],
     ['storage/failing-disk.test.ts', 'replica/writer.test.ts']
   ),

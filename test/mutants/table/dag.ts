@@ -236,6 +236,44 @@ const publish: Mutant[] = [
     ['storage/heads-store.test.ts', 'crdt/local-writes.test.ts']
   ),
   mutant(
+    'lone-put-over-tombstone',
+    'A put that a remembered tombstone names stays removed, also where it waits alone.',
+    'replica/lone-put.ts',
+    ['committed.tombstones === 0 &&', ''],
+    ['replica/lone-put.test.ts']
+  ),
+  mutant(
+    'lone-put-leaves-gap',
+    'A put that somebody linked to before it came closes that gap, also where it waits alone.',
+    'replica/lone-put.ts',
+    ['committed.gaps === 0 &&', ''],
+    ['replica/lone-put.test.ts']
+  ),
+  mutant(
+    'lone-put-opens-no-gap',
+    'A put links to no head of which it is not known that it is applied, unless that is remembered as a gap.',
+    'replica/lone-put.ts',
+    ['if (this.#stores.log.recent(id) === undefined) return undefined', ';'],
+    ['replica/lone-put.test.ts']
+  ),
+  mutant(
+    'lone-put-forgets-version',
+    'A put leaves the version that it wins over alive, also where it waits alone.',
+    'storage/set-store.ts',
+    [
+      'changes.put(this.#layout.other(key, id), encodePriority(priority)) }\n\n  /** Completes a working',
+      '}\n\n  /** Completes a working'
+    ],
+    ['replica/lone-put.test.ts', 'crdt/local-writes.test.ts']
+  ),
+  mutant(
+    'seventeenth-head-by-lone-put',
+    'A put whose head does not fit into the state row gives each head a row of its own, also where it waits alone.',
+    'replica/lone-put.ts',
+    ['heads.hasRoomInState &&', ''],
+    ['replica/lone-put.test.ts']
+  ),
+  mutant(
     'delete-of-nothing-written',
     'Deleting a key that is not there writes no node.',
     'replica/publish.ts',
