@@ -12,6 +12,7 @@ export default defineConfig({
           exclude: [
             'test/compliance/**',
             'test/e2e/**',
+            'test/interop/**',
             'test/package/**',
             'test/processes/**',
             'test/simulation/**',
@@ -74,6 +75,20 @@ export default defineConfig({
           maxConcurrency: 4,
           testTimeout: 3_600_000,
           hookTimeout: 120_000
+        }
+      },
+      {
+        // Swarms with go-ds-crdt, whose peers are built before; skipped with a word where there is no Go.
+        test: {
+          name: 'interop',
+          include: ['test/interop/**/*.test.ts'],
+          globalSetup: ['test/interop/go-build.ts'],
+          pool: 'forks',
+          // Each file has peers of its own, and loading Helia anew for each would take longer than its tests.
+          isolate: false,
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000
         }
       },
       {

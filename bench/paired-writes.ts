@@ -3,10 +3,12 @@
  * after the other, and the store is checked to have them.
  */
 import type { Datastore } from 'interface-datastore'
-import { checkEqual } from './benchmark.ts'
+import { checkEqual, type Sample } from './benchmark.ts'
+import { Contest, figuresOfTurns } from './rivals/contest.ts'
+import type { RivalName } from './rivals/rival.ts'
 import type { Scope } from './scope.ts'
 import { checkEntries, openLevel, openStore } from './stores.ts'
-import { alternating } from './timing.ts'
+import { milliseconds, turns } from './timing.ts'
 import { type Entry, makeEntries } from './workload.ts'
 
 export interface PairedWritesInit {
@@ -23,28 +25,37 @@ export interface PairedWritesInit {
    * @default 1
    */
   checkEvery?: number
+  /** Who writes the same, and by which of its methods. */
+  rivals?: { names: readonly RivalName[]; method: string }
 }
 
 /** How a benchmark of writes prepares: its speed is in raw datastore-levels, its rate in entries a second. */
-export function pairedWrites({ name, count, write, counted, checkEvery = 1 }: PairedWritesInit) {
-  return async (scope: Scope): Promise<() => Promise<{ speed: number; rate: number }>> => {
+export function pairedWrites({ name, count, write, counted, checkEvery = 1, rivals }: PairedWritesInit) {
+  return async (scope: Scope): Promise<() => Promise<Sample>> => {
     const store = await openStore(scope)
     const raw = await openLevel(scope)
-    const pair = alternating()
+    const contest = await Contest.start(scope, rivals?.names ?? [])
+    const take = turns(scope.options)
     let written = 0
     return async () => {
-      const entries = makeEntries(name, count, written)
-      const { ours, theirs } = await pair(
-        () => write(store, entries),
-        () => write(raw, entries)
-      )
+      const from = written
+      const entries = makeEntries(name, count, from)
+      const times = await take({
+        ours: () => milliseconds(() => write(store, entries)),
+        raw: () => milliseconds(() => write(raw, entries)),
+        ...contest.contestants(rivals?.method ?? '', count, (share) => ({
+          prefix: name,
+          from,
+          count: share
+        }))
+      })
       written += count
       checkEqual((await store.stats())[counted], written, counted)
       await checkEntries(
         store,
         entries.filter((_, index) => index % checkEvery === 0)
       )
-      return { speed: theirs / ours, rate: (count / ours) * 1000 }
+      return figuresOfTurns(times, count)
     }
   }
 }

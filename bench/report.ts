@@ -2,6 +2,7 @@
  * What is told of a run: the machine, and a table of all figures.
  */
 import { cpus, loadavg, platform, release, totalmem } from 'node:os'
+import type { CurveResult } from './curves/curve.ts'
 import type { FigureResult, Result } from './runner.ts'
 
 /** The machine that a run was made on; figures of two machines are not to be compared. */
@@ -76,4 +77,23 @@ export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value)
   const rounded = Number(value.toPrecision(3))
   return Math.abs(rounded) >= 1000 ? rounded.toLocaleString('en') : String(rounded)
+}
+
+/** The points of all curves as text. */
+export function curveTable(results: readonly CurveResult[]): string {
+  return results
+    .flatMap(({ name, x, y, points, error }) => [
+      `${name}: ${y.label}, over ${x.label}`,
+      ...(error === undefined ? [] : [`  FAILED: ${error.split('\n')[0]}`]),
+      ...points.map((point) => `  ${point.line.padEnd(32)} ${short(point.x).padStart(10)}  ${short(point.y)}`)
+    ])
+    .join('\n')
+}
+
+/** Which rivals did not take part, and why. */
+export function absentees(absent: ReadonlyMap<string, string>): string {
+  if (absent.size === 0) return 'Every rival took part.'
+  return [...absent]
+    .map(([name, reason]) => `Did not take part: ${name}. ${reason.split('\n')[0]}`)
+    .join('\n')
 }

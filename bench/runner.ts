@@ -3,9 +3,14 @@
  *
  * Invariant: a benchmark whose result is wrong, or that fails or takes too long, gives no figures.
  */
-import { type Benchmark, type Figure, type Sample, WrongAnswerError } from './benchmark.ts'
+import { join } from 'node:path'
+import { type Benchmark, describeError, type Figure, type Sample } from './benchmark.ts'
+import { startProfile } from './profile/record.ts'
 import { type RunOptions, Scope } from './scope.ts'
 import { median } from './statistics.ts'
+
+/** What the profile of the suite's own process is called; those of peers are called by their roles. */
+export const SUITE = 'suite'
 
 /** One figure over all samples of a benchmark. */
 export interface FigureResult extends Figure {
@@ -35,7 +40,7 @@ export async function run(benchmark: Benchmark, options: RunOptions): Promise<Re
     const samples = await Scope.run(options, (scope) => sample(benchmark, scope))
     return { name, about, seconds: seconds(), figures: figuresOf(benchmark, samples) }
   } catch (error) {
-    return { name, about, seconds: seconds(), figures: [], error: describe(error) }
+    return { name, about, seconds: seconds(), figures: [], error: describeError(error) }
   }
 }
 
@@ -45,14 +50,20 @@ async function sample(benchmark: Benchmark, scope: Scope): Promise<Sample[]> {
   const next = await benchmark.prepare(scope)
   for (let index = 0; index < warmUps; index++) await Scope.run(options, next)
   const samples: Sample[] = []
+  const folder = options.profileFolder
+  const stopProfile =
+    folder === undefined ? undefined : await startProfile(join(folder, `${SUITE}.cpuprofile`))
   while (samples.length < (options.quick ? runs.quick : runs.full))
     samples.push(await Scope.run(options, next))
+  await stopProfile?.()
   return samples
 }
 
 function figuresOf(benchmark: Benchmark, samples: readonly Sample[]): FigureResult[] {
-  return Object.entries(benchmark.figures).map(([name, figure]) => {
-    const values = samples.map((figures) => figures[name] ?? Number.NaN)
+  return Object.entries(benchmark.figures).flatMap(([name, figure]) => {
+    const values = samples.flatMap((figures) => figures[name] ?? [])
+    // A rival that failed on the way gives no figure. What is ours is there, or it is a mistake to be seen.
+    if (figure.rival !== undefined && (values.length === 0 || values.some(Number.isNaN))) return []
     const middle = median(values)
     return {
       name,
@@ -71,9 +82,4 @@ function verdictOf({ better, bar, target }: Figure, value: number): Pick<FigureR
   if (target !== undefined && reaches(target)) return { verdict: 'target' }
   if (bar !== undefined && reaches(bar)) return { verdict: 'bar' }
   return bar === undefined && target === undefined ? {} : { verdict: 'below' }
-}
-
-function describe(error: unknown): string {
-  if (error instanceof WrongAnswerError) return `wrong answer: ${error.message}`
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -13,6 +13,10 @@ export interface RunOptions {
   quick: boolean
   /** Where peers that are watched write CPU profiles, if anywhere. */
   profileFolder?: string | undefined
+  /** Whether rivals take part. */
+  rivals: boolean
+  /** Rivals that did not take part, or not in something, and why. Filled as the run goes on. */
+  absent: Map<string, string>
 }
 
 export class Scope {

@@ -56,22 +56,33 @@ export interface HistoryInit {
   topic: string
   prefix: string
   count: number
+  /**
+   * Keys of each node.
+   *
+   * @default 1
+   */
+  keysEach?: number
 }
 
 /** Puts of a history that share a commit. */
 const AT_ONCE = 1000
 
 /**
- * Writes a linear history of single-put nodes into a folder, for a peer to open later. The nodes are those that
+ * Writes a linear history of nodes of a put each into a folder, for a peer to open later. The nodes are those that
  * awaited puts would have made; only the commits are shared, which takes a tenth of the time.
  */
-export async function writeHistory({ folder, topic, prefix, count }: HistoryInit): Promise<void> {
+export async function writeHistory(init: HistoryInit): Promise<void> {
+  const { folder, topic, prefix, count, keysEach = 1 } = init
   const datastore = new LevelDatastore(folder)
   await datastore.open()
   const store = await createCrdtDatastore({ datastore, topic, coalesce: false })
   try {
     for (let from = 0; from < count; from += AT_ONCE) {
-      await putAtOnce(store, makeEntries(prefix, Math.min(AT_ONCE, count - from), from))
+      const nodes = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, index) =>
+        makeEntries(prefix, keysEach, (from + index) * keysEach)
+      )
+      if (keysEach === 1) await putAtOnce(store, nodes.flat())
+      else await Promise.all(nodes.map((entries) => putBatch(store, entries)))
     }
     const heads = await store.heads()
     checkEqual((await store.stats()).nodes, count, 'nodes of the history')

@@ -1,6 +1,7 @@
 /**
  * Taking times.
  */
+import type { RunOptions } from './scope.ts'
 
 /** How long something takes, in milliseconds. */
 export async function milliseconds(work: () => Promise<unknown>): Promise<number> {
@@ -9,28 +10,35 @@ export async function milliseconds(work: () => Promise<unknown>): Promise<number
   return performance.now() - start
 }
 
-/** Both times of a pair, in milliseconds. */
-export interface PairedTimes {
+/** Does its work and tells how many milliseconds that took. */
+export type Contestant = () => Promise<number>
+
+/** How long each contestant took, by name: the store, the raw datastore-level, and rivals. */
+export interface Times {
   ours: number
-  theirs: number
+  raw: number
+  [rival: string]: number
 }
 
 /**
- * Runs two works one after the other and takes the time of each. Who begins changes from call to call, so that
- * neither always finds the machine as the other left it.
+ * Lets contestants do their work one after the other, and tells how long each took. Who begins changes from call to
+ * call, so that nobody always finds the machine as a certain other left it.
+ *
+ * While a profile is taken the store works alone, or the profile would be of all of them.
  */
-export function alternating(): (
-  ours: () => Promise<unknown>,
-  theirs: () => Promise<unknown>
-) => Promise<PairedTimes> {
-  let oursFirst = false
-  return async (ours, theirs) => {
-    oursFirst = !oursFirst
-    if (oursFirst) {
-      const first = await milliseconds(ours)
-      return { ours: first, theirs: await milliseconds(theirs) }
+export function turns({
+  profileFolder
+}: RunOptions): (
+  contestants: { ours: Contestant; raw: Contestant } & Partial<Record<string, Contestant>>
+) => Promise<Times> {
+  let round = 0
+  return async (contestants) => {
+    const all = Object.entries(contestants).filter(([name]) => profileFolder === undefined || name === 'ours')
+    const first = round++ % all.length
+    const times: Times = { ours: Number.NaN, raw: Number.NaN }
+    for (const [name, work] of [...all.slice(first), ...all.slice(0, first)]) {
+      if (work !== undefined) times[name] = await work()
     }
-    const first = await milliseconds(theirs)
-    return { ours: await milliseconds(ours), theirs: first }
+    return times
   }
 }

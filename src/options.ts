@@ -138,7 +138,9 @@ export const LIMITS = {
   /** Peers that are greeted at once. */
   helloConcurrency: limit(8, 1, 1024, 'count'),
   /** The pause before a peer that failed a hello is asked again; it doubles up to the retry cap. */
-  helloRetryMs: limit(1000, 10, DAY, 'ms')
+  helloRetryMs: limit(1000, 10, DAY, 'ms'),
+  /** How long gossip may take to reach a peer that subscribed; what came meanwhile is then told by a hello. */
+  gossipSettleMs: limit(2500, 10, DAY, 'ms')
 } as const satisfies Record<string, LimitSpec>
 
 /** The name of a limit that can be given as an option. */

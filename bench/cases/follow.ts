@@ -5,15 +5,18 @@
 import type { Benchmark } from '../benchmark.ts'
 import { checkAgreement, millisecondsBetween } from '../peer/agreement.ts'
 import { startPeer } from '../peer/process.ts'
+import { rivalFigures } from '../rivals/contest.ts'
+import { goFollowRate, ofGo } from '../rivals/go-peers.ts'
 import { connectPeers } from './connected.ts'
 
 const TOPIC = 'follow'
 const PUTS = 3000
 const WITHIN_MS = 60_000
 
-type Name = 'rate' | 'lag' | 'writer' | 'slowdown' | "writer's cpu" | "reader's cpu" | "reader's stall"
+/** go-ds-crdt's reader follows at 48 deltas a second. */
+const GO_PUTS = 150
 
-export const follow: Benchmark<Name> = {
+export const follow: Benchmark = {
   name: 'follow',
   about: 'a reader follows a writer of 3,000 awaited puts: its rate, its lag, the writer slowed down',
   figures: {
@@ -23,7 +26,8 @@ export const follow: Benchmark<Name> = {
     slowdown: { unit: 'x alone', better: 'more' },
     "writer's cpu": { unit: 'us/put', better: 'less' },
     "reader's cpu": { unit: 'us/put', better: 'less' },
-    "reader's stall": { unit: 'ms', better: 'less' }
+    "reader's stall": { unit: 'ms', better: 'less' },
+    ...rivalFigures({ 'go-ds-crdt': undefined }, 'deltas/s')
   },
   runs: { full: 9, quick: 5 },
   async prepare(scope) {
@@ -33,6 +37,7 @@ export const follow: Benchmark<Name> = {
       folder: await scope.folder(),
       topic: TOPIC
     })
+    const goRate = await ofGo(scope, 'follow', (inner) => goFollowRate(inner, GO_PUTS))
     let runs = 0
     return async () => {
       const written = keys + ++runs * PUTS
@@ -54,7 +59,11 @@ export const follow: Benchmark<Name> = {
         slowdown: aloneMs / writerMs,
         "writer's cpu": (writerLoad.cpuMs / PUTS) * 1000,
         "reader's cpu": (readerLoad.cpuMs / PUTS) * 1000,
-        "reader's stall": readerLoad.loopDelayMax
+        "reader's stall": readerLoad.loopDelayMax,
+        ...(goRate && {
+          'x go-ds-crdt': ((PUTS / millisecondsBetween(startedAt, reachedAt)) * 1000) / goRate,
+          'go-ds-crdt': goRate
+        })
       }
     }
   }

@@ -4,22 +4,23 @@
  */
 import type { Datastore } from 'interface-datastore'
 import { type Benchmark, checkEqual } from '../benchmark.ts'
+import { Contest, figuresOfTurns, rivalFigures } from '../rivals/contest.ts'
 import { openLevel, openStore, putBatch } from '../stores.ts'
-import { alternating } from '../timing.ts'
+import { milliseconds, turns } from '../timing.ts'
 import { type Entry, makeEntries, numberOf, shuffled } from '../workload.ts'
 
 const KEYS = { full: 100_000, quick: 20_000 }
 const KEYS_AT_ONCE = 10_000
 const READS = 2000
 const HOT_KEYS = 100
-
-export const get: Benchmark<'cold' | 'hot' | 'rate'> = {
+export const get: Benchmark = {
   name: 'get',
   about: 'gets awaited one by one, each key once or 100 keys again and again, in raw datastore-level gets',
   figures: {
     cold: { unit: 'x raw', better: 'more', target: 0.9 },
     hot: { unit: 'x raw', better: 'more', target: 5 },
-    rate: { unit: 'gets/s', better: 'more' }
+    rate: { unit: 'gets/s', better: 'more' },
+    ...rivalFigures({ 'go-ds-crdt': undefined, 'js-ds-crdt': undefined, OrbitDB: undefined }, 'gets/s')
   },
   runs: { full: 15, quick: 7 },
   async prepare(scope) {
@@ -35,27 +36,30 @@ export const get: Benchmark<'cold' | 'hot' | 'rate'> = {
     // What was cached by writing is no part of this.
     await store.stop()
     await store.start()
+    const contest = await Contest.start(scope, ['go-ds-crdt', 'js-ds-crdt', 'OrbitDB'])
+    await contest.fill('get', count)
     const order = shuffled(count).map((index) => entries[index]!)
-    const coldPair = alternating()
-    const hotPair = alternating()
+    const takeCold = turns(scope.options)
+    const takeHot = turns(scope.options)
     let next = 0
     return async () => {
       const cold = Array.from({ length: READS }, (_, read) => order[(next + read) % count]!)
       next += READS
       const hot = Array.from({ length: READS }, (_, read) => order[read % HOT_KEYS]!)
-      const coldTimes = await coldPair(
-        () => getOneByOne(store, cold),
-        () => getOneByOne(raw, cold)
-      )
-      const hotTimes = await hotPair(
-        () => getOneByOne(store, hot),
-        () => getOneByOne(raw, hot)
-      )
-      return {
-        cold: coldTimes.theirs / coldTimes.ours,
-        hot: hotTimes.theirs / hotTimes.ours,
-        rate: (READS / coldTimes.ours) * 1000
-      }
+      const coldTimes = await takeCold({
+        ours: () => milliseconds(() => getOneByOne(store, cold)),
+        raw: () => milliseconds(() => getOneByOne(raw, cold)),
+        ...contest.readers(
+          'get',
+          cold.map(({ value }) => numberOf(value))
+        )
+      })
+      const hotTimes = await takeHot({
+        ours: () => milliseconds(() => getOneByOne(store, hot)),
+        raw: () => milliseconds(() => getOneByOne(raw, hot))
+      })
+      const { speed, ...others } = figuresOfTurns(coldTimes, READS)
+      return { cold: speed, hot: hotTimes.raw / hotTimes.ours, ...others }
     }
   }
 }

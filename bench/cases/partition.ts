@@ -18,7 +18,7 @@ const WITHIN_MS = 60_000
 /** What is still said after both have everything belongs to the price. */
 const SETTLE_MS = 1000
 
-export const partition: Benchmark<'time' | 'bytes'> = {
+export const partition: Benchmark = {
   name: 'partition',
   about: 'peers with 100,000 common deltas (quick: 5,000) and 10 new ones each meet again',
   figures: {

@@ -7,7 +7,7 @@ import { putAtOnce } from '../stores.ts'
 
 const PUTS = 1000
 
-export const putConcurrent: Benchmark<'rate' | 'speed'> = {
+export const putConcurrent: Benchmark = {
   name: 'put-concurrent',
   about: 'Promise.all of 1,000 puts, and their speed in as many at once of raw datastore-level',
   figures: {

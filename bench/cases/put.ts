@@ -3,18 +3,25 @@
  */
 import type { Benchmark } from '../benchmark.ts'
 import { pairedWrites } from '../paired-writes.ts'
+import { rivalFigures } from '../rivals/contest.ts'
 import { putOneByOne } from '../stores.ts'
 
 const PUTS = 2000
 
-export const put: Benchmark<'speed' | 'rate'> = {
+const RIVALS = { 'go-ds-crdt': 2, 'js-ds-crdt': undefined, OrbitDB: undefined } as const
+
+export const put: Benchmark = {
   name: 'put',
   about: 'puts awaited one by one, and their speed in raw datastore-level puts',
   figures: {
     speed: { unit: 'x raw', better: 'more', bar: 0.35, target: 0.5 },
-    rate: { unit: 'puts/s', better: 'more' }
+    rate: { unit: 'puts/s', better: 'more' },
+    ...rivalFigures(RIVALS, 'puts/s')
   },
   runs: { full: 15, quick: 7 },
   warmUps: 12,
-  prepare: pairedWrites({ name: 'put', count: PUTS, write: putOneByOne, counted: 'nodes' })
+  prepare: pairedWrites({
+    ...{ name: 'put', count: PUTS, write: putOneByOne, counted: 'nodes' },
+    rivals: { names: ['go-ds-crdt', 'js-ds-crdt', 'OrbitDB'], method: 'puts' }
+  })
 }

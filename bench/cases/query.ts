@@ -3,18 +3,20 @@
  */
 import type { Datastore } from 'interface-datastore'
 import { type Benchmark, checkEqual } from '../benchmark.ts'
+import { Contest, figuresOfTurns, rivalFigures } from '../rivals/contest.ts'
 import { openLevel, openStore, putBatch } from '../stores.ts'
-import { alternating } from '../timing.ts'
+import { milliseconds, turns } from '../timing.ts'
 import { makeEntries, numberOf } from '../workload.ts'
 
 const ROWS = 20_000
 
-export const query: Benchmark<'speed' | 'rate'> = {
+export const query: Benchmark = {
   name: 'query',
   about: 'a query of 20,000 keys and values, in raw datastore-level queries',
   figures: {
     speed: { unit: 'x raw', better: 'more', target: 0.8 },
-    rate: { unit: 'rows/s', better: 'more' }
+    rate: { unit: 'rows/s', better: 'more' },
+    ...rivalFigures({ 'go-ds-crdt': undefined }, 'rows/s')
   },
   runs: { full: 15, quick: 7 },
   warmUps: 2,
@@ -23,13 +25,17 @@ export const query: Benchmark<'speed' | 'rate'> = {
     const raw = await openLevel(scope)
     await putBatch(store, makeEntries('query', ROWS))
     await putBatch(raw, makeEntries('query', ROWS))
-    const pair = alternating()
+    const contest = await Contest.start(scope, ['go-ds-crdt'])
+    const rows = { prefix: 'query', from: 0, count: ROWS }
+    await contest.fill('query', ROWS)
+    const take = turns(scope.options)
     return async () => {
-      const { ours, theirs } = await pair(
-        () => readAll(store),
-        () => readAll(raw)
-      )
-      return { speed: theirs / ours, rate: (ROWS / ours) * 1000 }
+      const times = await take({
+        ours: () => milliseconds(() => readAll(store)),
+        raw: () => milliseconds(() => readAll(raw)),
+        ...contest.contestants('query', ROWS, () => rows)
+      })
+      return figuresOfTurns(times, ROWS)
     }
   }
 }

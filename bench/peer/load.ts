@@ -1,14 +1,16 @@
 /**
  * How busy a process is: the delay of its event loop, its memory, its processor time, and what it spends it on.
  */
-import { writeFile } from 'node:fs/promises'
-import { Session } from 'node:inspector/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { PeerLoad } from './messages.ts'
+import { getHeapStatistics } from 'node:v8'
+import { startProfile } from '../profile/record.ts'
+import type { MemorySample, PeerLoad } from './messages.ts'
 
 /** How often the loop is looked at. Node counts this interval into the delay, and it is taken off again. */
 const RESOLUTION_MS = 5
 const MEMORY_INTERVAL_MS = 20
+/** How often what was seen is kept. */
+const MEMORY_SAMPLE_S = 0.25
 
 /**
  * Begins to watch this process.
@@ -20,9 +22,18 @@ export async function watchLoad(profileFile?: string): Promise<() => Promise<Pee
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   const memoryBefore = process.memoryUsage.rss()
   const cpuBefore = process.cpuUsage()
+  const start = performance.now()
+  const memory: MemorySample[] = []
   let memoryMax = memoryBefore
+  let heapMax = 0
   const look = (): void => {
-    memoryMax = Math.max(memoryMax, process.memoryUsage.rss())
+    const resident = process.memoryUsage.rss()
+    const { used_heap_size: heap } = getHeapStatistics()
+    memoryMax = Math.max(memoryMax, resident)
+    heapMax = Math.max(heapMax, heap)
+    const seconds = (performance.now() - start) / 1000
+    if (seconds - (memory.at(-1)?.seconds ?? Number.NEGATIVE_INFINITY) < MEMORY_SAMPLE_S) return
+    memory.push({ seconds, heapMiB: heap / 2 ** 20, residentMiB: resident / 2 ** 20 })
   }
   const timer = setInterval(look, MEMORY_INTERVAL_MS)
   histogram.enable()
@@ -36,21 +47,11 @@ export async function watchLoad(profileFile?: string): Promise<() => Promise<Pee
       loopDelayP99: delay(histogram.percentile(99)),
       loopDelayMax: delay(histogram.max),
       memoryGrowth: (memoryMax - memoryBefore) / 2 ** 20,
+      heapMax: heapMax / 2 ** 20,
+      memory,
       cpuMs: (user + system) / 1000
     }
     await stopProfile?.()
     return load
-  }
-}
-
-async function startProfile(file: string): Promise<() => Promise<void>> {
-  const session = new Session()
-  session.connect()
-  await session.post('Profiler.enable')
-  await session.post('Profiler.start')
-  return async () => {
-    const { profile } = await session.post('Profiler.stop')
-    session.disconnect()
-    await writeFile(file, JSON.stringify(profile))
   }
 }

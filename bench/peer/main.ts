@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { multiaddr } from '@multiformats/multiaddr'
 import { type Change, type CrdtDatastore, createCrdtDatastore } from 'datastore-crdt'
+import { overHelia } from 'datastore-crdt/helia'
 import { LevelDatastore } from 'datastore-level'
 import { makeKey, makeValue, stampOf } from '../workload.ts'
 import { watchLoad } from './load.ts'
@@ -16,7 +17,8 @@ const POLL_MS = 1
 interface Opened {
   topic: string
   datastore: LevelDatastore
-  node: PeerNode
+  /** None if the store was opened alone. */
+  node: PeerNode | undefined
   store: CrdtDatastore
 }
 
@@ -31,6 +33,12 @@ function peer(): Opened {
   return opened
 }
 
+function peerNode(): PeerNode {
+  const { node } = peer()
+  if (node === undefined) throw new Error('The peer was opened alone')
+  return node
+}
+
 async function poll(isReached: () => Promise<boolean>, withinMs: number, what: string): Promise<bigint> {
   const deadline = performance.now() + withinMs
   while (!(await isReached())) {
@@ -43,31 +51,49 @@ async function poll(isReached: () => Promise<boolean>, withinMs: number, what: s
 }
 
 const methods: PeerMethods = {
-  async open({ folder, topic }) {
+  async open({ folder, topic, isHelia = false }) {
     const datastore = new LevelDatastore(folder)
     await datastore.open()
-    const node = await createNode()
-    const store = await createCrdtDatastore({ datastore, libp2p: node, topic })
-    opened = { topic, datastore, node, store }
-    const [address] = node.getMultiaddrs()
+    if (isHelia) {
+      const { createHeliaNode } = await import('./helia-node.ts')
+      const helia = await createHeliaNode()
+      const store = await createCrdtDatastore({ datastore, topic, ...overHelia(helia) })
+      opened = { topic, datastore, node: helia.libp2p, store }
+    } else {
+      const node = await createNode()
+      const store = await createCrdtDatastore({ datastore, libp2p: node, topic })
+      opened = { topic, datastore, node, store }
+    }
+    const [address] = peerNode().getMultiaddrs()
     if (address === undefined) throw new Error('The node does not listen')
     return address.toString()
   },
 
+  async openAlone(folder) {
+    const memoryBefore = process.memoryUsage.rss()
+    const start = performance.now()
+    const datastore = new LevelDatastore(folder)
+    await datastore.open()
+    const store = await createCrdtDatastore({ datastore })
+    const ms = performance.now() - start
+    opened = { topic: '', datastore, node: undefined, store }
+    return { ms, memoryGrowth: (process.memoryUsage.rss() - memoryBefore) / 2 ** 20 }
+  },
+
   async dial(address) {
     const startedAt = now()
-    await peer().node.dial(multiaddr(address))
+    await peerNode().dial(multiaddr(address))
     return startedAt
   },
 
   async hangUp() {
-    const { node } = peer()
+    const node = peerNode()
     await Promise.all(node.getConnections().map((connection) => connection.close()))
   },
 
   async subscribed() {
-    const { node, topic } = peer()
-    const { pubsub } = node.services
+    const { topic } = peer()
+    const { pubsub } = peerNode().services
     await poll(async () => pubsub.getSubscribers(topic).length > 0, 10_000, 'A subscriber')
   },
 
@@ -119,12 +145,18 @@ const methods: PeerMethods = {
     return { digest: await store.digest(), keys, nodes, heads, counters: Object.fromEntries(counted) }
   },
 
+  async readAll() {
+    let rows = 0
+    for await (const { value } of peer().store.query({})) rows += value.length > 0 ? 1 : 0
+    return rows
+  },
+
   async close() {
     if (opened === undefined) return
     const { store, node, datastore } = opened
     opened = undefined
     await store.close()
-    await node.stop()
+    await node?.stop()
     await datastore.close()
   }
 }

@@ -15,6 +15,13 @@ export interface PeerState {
   counters: Record<string, number>
 }
 
+/** The memory of a process at some time since it was told to watch itself. */
+export interface MemorySample {
+  seconds: number
+  heapMiB: number
+  residentMiB: number
+}
+
 /** How the process of a peer fared since it was told to watch itself. */
 export interface PeerLoad {
   /** How late timers were, in milliseconds. */
@@ -22,6 +29,10 @@ export interface PeerLoad {
   loopDelayMax: number
   /** By how much the resident memory grew at most, in MiB. */
   memoryGrowth: number
+  /** The heap of JavaScript at its largest, in MiB. */
+  heapMax: number
+  /** How heap and resident memory went, a few times a second. */
+  memory: MemorySample[]
   /** Processor time of all threads, in milliseconds. */
   cpuMs: number
 }
@@ -33,8 +44,13 @@ export interface Span {
 }
 
 export interface PeerMethods {
-  /** Starts a node that listens on the loopback, and a store in a folder. Resolves to the node's address. */
-  open(init: { folder: string; topic: string }): Promise<string>
+  /**
+   * Starts a node that listens on the loopback, and a store in a folder. Resolves to the node's address. A Helia node
+   * shares its blocks by bitswap too.
+   */
+  open(init: { folder: string; topic: string; isHelia?: boolean }): Promise<string>
+  /** Opens a store without a network. Tells how long that took, and by how much the resident memory grew, in MiB. */
+  openAlone(folder: string): Promise<{ ms: number; memoryGrowth: number }>
   /** Connects. Resolves to when that began. */
   dial(address: string): Promise<bigint>
   /** Ends every connection. */
@@ -54,6 +70,8 @@ export interface PeerMethods {
   /** Ends watching. */
   load(): Promise<PeerLoad>
   state(): Promise<PeerState>
+  /** Reads all keys and values by one query. Resolves to how many there are. */
+  readAll(): Promise<number>
   /** Ends the store and the node. */
   close(): Promise<void>
 }

@@ -40,9 +40,10 @@ export class PeerProcess {
    * Starts a process.
    *
    * @param role - what the peer is called in errors, and its profile on disk.
+   * @param execArgv - what Node is told.
    */
-  static start(scope: Scope, role: string): PeerProcess {
-    const child = fork(MAIN, [], { serialization: 'advanced' })
+  static start(scope: Scope, role: string, execArgv: string[] = []): PeerProcess {
+    const child = fork(MAIN, [], { serialization: 'advanced', execArgv })
     const peer = new PeerProcess(role, child, scope.options.profileFolder)
     scope.defer(() => peer.end())
     return peer
@@ -86,11 +87,22 @@ export class PeerProcess {
   }
 }
 
+/** How a peer is made. */
+export interface PeerInit {
+  role: string
+  folder: string
+  topic: string
+  /** Whether it shares its blocks by bitswap too. */
+  isHelia?: boolean
+  /** What Node is told. */
+  execArgv?: string[]
+}
+
 /** Starts a peer and opens its store. */
 export async function startPeer(
   scope: Scope,
-  { role, folder, topic }: { role: string; folder: string; topic: string }
+  { role, execArgv, ...init }: PeerInit
 ): Promise<{ peer: PeerProcess; address: string }> {
-  const peer = PeerProcess.start(scope, role)
-  return { peer, address: await peer.call('open', { folder, topic }) }
+  const peer = PeerProcess.start(scope, role, execArgv)
+  return { peer, address: await peer.call('open', init) }
 }

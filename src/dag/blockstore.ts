@@ -36,8 +36,9 @@ export function blockSourceOver(blockstore: Blockstore): BlockSource {
       }
     },
     async put(id: BlockId, bytes: Uint8Array): Promise<void> {
-      // Some blockstores keep the very bytes, and some clone the whole buffer that they lie in, such as IndexedDB.
-      await blockstore.put(cidFromBlockId(id), bytes.slice())
+      // Some blockstores keep the very bytes, and some clone the whole buffer that they lie in, such as IndexedDB. A Buffer,
+      // as sockets give it, would copy nothing by its `slice`.
+      await blockstore.put(cidFromBlockId(id), new Uint8Array(bytes))
     }
   }
 }

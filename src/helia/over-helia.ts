@@ -3,9 +3,11 @@
  *
  * Helia is told by shape and no package of it is imported: it belongs to the app, in whatever version it has.
  *
- * Invariants: what the store puts goes to Helia's blockstore, out of which its bitswap serves whoever asks; what the
- * store reads of its own comes from there and from no peer; only the block fetcher asks peers.
+ * Invariants: what the store puts goes to Helia's blockstore, out of which its bitswap serves whoever asks, and whoever
+ * asked before it was there; what the store reads of its own comes from there and from no peer; only the block fetcher
+ * asks peers.
  */
+import type { CID } from 'multiformats/cid'
 import { type Blockstore, bytesOf } from '../dag/blockstore.ts'
 import { InvalidOptionError } from '../errors.ts'
 import type { Libp2pLike } from '../libp2p/types.ts'
@@ -16,6 +18,11 @@ export interface HeliaLike {
   libp2p: Libp2pLike
   /** Its `get` asks peers for what is not there, unless it is told to stay offline. */
   blockstore: Blockstore
+  /** What gets blocks from peers and gives them: bitswap, for one. */
+  blockBrokers?: ReadonlyArray<{
+    /** Tells whoever asked for a block that it is there. */
+    announce?(cid: CID): Promise<void>
+  }>
 }
 
 /** The options of `createCrdtDatastore` that come of a Helia node. */
@@ -42,7 +49,23 @@ export function overHelia<Helia extends HeliaLike>(helia: Helia): OverHelia<Heli
   }
   return {
     libp2p,
-    blockstore,
+    blockstore: announcing(helia),
     blockFetcher: { fetch: async (cid, { signal }) => await bytesOf(blockstore.get(cid, { signal })) }
+  }
+}
+
+/**
+ * Helia's blockstore, with the word that a block is there said once it is. Helia says it just before it puts the block,
+ * when a peer that has asked for it is still answered that it is not there. Go does not ask twice: gossip is passed on to
+ * it before the block that it announces has come here, and so it asks too early as a rule.
+ */
+function announcing({ blockstore, blockBrokers = [] }: HeliaLike): Blockstore {
+  return {
+    get: (cid, options) => blockstore.get(cid, options),
+    async put(cid, bytes): Promise<void> {
+      await blockstore.put(cid, bytes)
+      // That it could not be sent to somebody is no reason not to have it.
+      for (const broker of blockBrokers) broker.announce?.(cid).catch(() => {})
+    }
   }
 }

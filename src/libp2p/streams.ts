@@ -25,12 +25,15 @@ const READ_BYTES_FIRST = 64 * 1024
 /** A stream that is read in pieces of known size. */
 export class ByteStream {
   readonly #chunks: ChunkStream
+  readonly #aborted = Promise.withResolvers<never>()
   #chunk = new Uint8Array(0)
   /** Bytes that came so far, those not read yet included. */
   received = 0
 
   /** @throws TypeError if it is no stream of libp2p 2 or 3. */
   constructor(stream: object) {
+    // That nobody waits for it when it comes is no error.
+    this.#aborted.promise.catch(() => {})
     if (isDuplexStream(stream)) this.#chunks = new DuplexStream(stream)
     else if (isMessageStream(stream)) this.#chunks = new MessageStream(stream)
     else throw new TypeError('Neither a stream of libp2p 2 nor one of libp2p 3')
@@ -65,11 +68,13 @@ export class ByteStream {
     return this.#chunks.write(bytes)
   }
 
+  /** Ends with the stream, too: libp2p 2 leaves it pending for ever if the connection is lost meanwhile. */
   closeWrite(): Promise<void> {
-    return this.#chunks.closeWrite()
+    return Promise.race([this.#aborted.promise, this.#chunks.closeWrite()])
   }
 
   abort(error: Error): void {
+    this.#aborted.reject(error)
     this.#chunks.abort(error)
   }
 

@@ -4,7 +4,10 @@ import { blockIdOf } from '../../src/codec/block-id.ts'
 import { encodeNode } from '../../src/codec/node.ts'
 import { blockSourceOver } from '../../src/dag/blockstore.ts'
 
-test('a blockstore is given bytes that share their buffer with nothing, to keep or to clone', async () => {
+test.each([
+  ['bytes', (bytes: Uint8Array) => bytes],
+  ['Buffers', (bytes: Uint8Array) => Buffer.from(bytes)]
+])('a blockstore is given %s that share their buffer with nothing, to keep or to clone', async (_, as) => {
   const blocks: Uint8Array[] = []
   const source = blockSourceOver({
     get: () => blocks[0] as Uint8Array,
@@ -12,7 +15,7 @@ test('a blockstore is given bytes that share their buffer with nothing, to keep 
   })
   for (const priority of [1n, 2n]) {
     const bytes = encodeNode({ elements: [], tombstones: [], priority, dagName: '', requires: [] }, [])
-    await source.put(await blockIdOf(bytes), bytes)
+    await source.put(await blockIdOf(bytes), as(bytes))
     expect(blocks.at(-1)).toEqual(bytes)
   }
   expect(blocks.map(({ buffer }) => buffer.byteLength)).toEqual(blocks.map(({ length }) => length))

@@ -138,6 +138,40 @@ describe('the task list', () => {
   })
 })
 
+test('peers of the swarm of globaldb, over Helia, hear of each other, keep what they have and bring it along', async () => {
+  const folders = [join(await temporaryFolder(), 'alice'), join(await temporaryFolder(), 'bob')] as const
+  const start = async (folder: string): Promise<[LineProcess, string]> => {
+    const peer = new LineProcess('examples/go-swarm/main.ts', [folder])
+    const [, address] = await peer.untilMatch(/^Others can connect to (.+)$/)
+    return [peer, address!]
+  }
+  const quit = async (...peers: LineProcess[]): Promise<void> => {
+    for (const peer of peers) peer.type('quit')
+    for (const peer of peers) expect(await peer.end(ENDS_WITHIN_MS)).toEqual({ end: 0, errors: [] })
+  }
+  const [alice, address] = await start(folders[0])
+  alice.type('put /early before anybody came', 'dance')
+  await alice.until('Added: [/early] -> before anybody came', HELP)
+  const [bob] = await start(folders[1])
+  bob.type(`connect ${address}`)
+  await bob.until('Added: [/early] -> before anybody came')
+  bob.type('put /late  thing', 'delete /early', 'get /late')
+  await bob.until('[/late] -> thing')
+  await alice.until('Added: [/late] -> thing', 'Removed: [/early]')
+  await quit(alice, bob)
+
+  // The same folders, and a third who has nothing.
+  const [again, there] = await start(folders[0])
+  const [carol] = await start(join(await temporaryFolder(), 'carol'))
+  carol.type(`connect ${there}`)
+  await carol.until('Added: [/late] -> thing')
+  carol.type('list')
+  await carol.until('[/late] -> thing', 'ok')
+  await quit(again, carol)
+})
+
+const HELP = 'put KEY VALUE | get KEY | delete KEY | list | connect ADDRESS | quit'
+
 /** A task list that is typed at. */
 class TaskListProcess extends LineProcess {
   static async start(folder: string): Promise<TaskListProcess> {

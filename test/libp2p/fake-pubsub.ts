@@ -1,12 +1,19 @@
 // A gossipsub that does what a test wants.
-import type { EventLike, PeerIdLike, PubSubMessageLike } from '../../src/libp2p/types.ts'
+import type {
+  EventLike,
+  PeerIdLike,
+  PubSubMessageLike,
+  SubscriptionChangeLike
+} from '../../src/libp2p/types.ts'
+
+type Listener = (event: EventLike<never>) => void
 
 export class FakePubSub {
   globalSignaturePolicy = 'StrictSign'
   started = true
   readonly topics = new Set<string>()
   readonly published: Array<{ topic: string; data: Uint8Array }> = []
-  readonly listeners = new Set<(event: EventLike<PubSubMessageLike>) => void>()
+  readonly #listeners = { message: new Set<Listener>(), 'subscription-change': new Set<Listener>() }
   publishError: Error | undefined
 
   getTopics(): string[] {
@@ -28,12 +35,25 @@ export class FakePubSub {
     this.published.push({ topic, data })
   }
 
-  addEventListener(type: string, listener: (event: EventLike<never>) => void): void {
-    if (type === 'message') this.listeners.add(listener as (event: EventLike<PubSubMessageLike>) => void)
+  addEventListener(type: 'message' | 'subscription-change', listener: Listener): void {
+    this.#listeners[type].add(listener)
   }
 
-  removeEventListener(_type: string, listener: (event: EventLike<never>) => void): void {
-    this.listeners.delete(listener as (event: EventLike<PubSubMessageLike>) => void)
+  removeEventListener(type: 'message' | 'subscription-change', listener: Listener): void {
+    this.#listeners[type].delete(listener)
+  }
+
+  get listeners(): Set<Listener> {
+    return new Set(Object.values(this.#listeners).flatMap((listeners) => [...listeners]))
+  }
+
+  /** A peer was seen to be on the topic. */
+  joined(peer: string, topic = 'topic'): void {
+    const detail: SubscriptionChangeLike = {
+      peerId: { toString: () => peer },
+      subscriptions: [{ topic, subscribe: true }]
+    }
+    this.#say('subscription-change', detail)
   }
 
   /** A message came: of so many bytes, or of these. */
@@ -41,6 +61,10 @@ export class FakePubSub {
     const data = typeof bytes === 'number' ? new Uint8Array(bytes) : bytes
     const sender: PeerIdLike | undefined = from === undefined ? undefined : { toString: () => from }
     const detail: PubSubMessageLike = { topic, data, ...(sender && { from: sender }) }
-    for (const listener of this.listeners) listener({ detail })
+    this.#say('message', detail)
+  }
+
+  #say(type: 'message' | 'subscription-change', detail: PubSubMessageLike | SubscriptionChangeLike): void {
+    for (const listener of this.#listeners[type]) listener({ detail: detail as never })
   }
 }

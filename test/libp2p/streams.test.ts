@@ -133,6 +133,15 @@ describe('a stream of libp2p 3', () => {
     await expect(stream.write(bytes(1))).rejects.toThrow('enough')
   })
 
+  test('whose close never comes to an end is closed no longer than until it is aborted', async () => {
+    const raw = Object.assign(new FakeMessageStream(), { close: () => new Promise<void>(() => {}) })
+    const stream = new ByteStream(raw)
+    const closing = stream.closeWrite()
+    expect(await isPending(closing)).toBe(true)
+    stream.abort(new Error('enough'))
+    await expect(closing).rejects.toThrow('enough')
+  })
+
   test('that is dead already says so', async () => {
     const raw = Object.assign(new FakeMessageStream(), { status: 'reset' })
     await expect(new ByteStream(raw).read(1)).rejects.toThrow('reset')
@@ -171,6 +180,22 @@ describe('a stream of libp2p 2', () => {
     stream.abort(new Error('enough'))
     for (const wait of waits) await expect(wait).rejects.toThrow('enough')
     await expect(stream.write(bytes(1))).rejects.toThrow('enough')
+  })
+
+  // What libp2p 2 does when the connection is lost while it says that nothing more will come.
+  test('whose sink never comes to an end is closed no longer than until it is aborted', async () => {
+    const raw = Object.assign(new FakeDuplexStream(), {
+      sink: async (source: AsyncIterable<unknown>): Promise<void> => {
+        for await (const _ of source);
+        await new Promise(() => {})
+      }
+    })
+    const stream = new ByteStream(raw)
+    const closing = stream.closeWrite()
+    expect(await isPending(closing)).toBe(true)
+    stream.abort(new Error('enough'))
+    await expect(closing).rejects.toThrow('enough')
+    await expect(stream.closeWrite()).rejects.toThrow('enough')
   })
 
   test('whose sink fails fails the writer', async () => {

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts'
 import { BOUND_MUTANTS } from './table/bounds.ts'
 import { COMMIT_MUTANTS } from './table/commit.ts'
 import { DAG_MUTANTS } from './table/dag.ts'
+import { LIBP2P_MUTANTS } from './table/libp2p.ts'
 import { NETWORK_MUTANTS } from './table/network.ts'
 import { VALUE_MUTANTS } from './table/values.ts'
 
@@ -11,5 +12,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...DAG_MUTANTS,
   ...COMMIT_MUTANTS,
   ...NETWORK_MUTANTS,
+  ...LIBP2P_MUTANTS,
   ...BOUND_MUTANTS
 ]

@@ -1,6 +1,6 @@
 // The types work for users with strict settings, whichever way their TypeScript resolves modules.
 import { execFile } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { manifest, programsFolder, projectFolder, specifiers } from './installed.ts'
@@ -52,6 +52,24 @@ test('the types of Node are not needed, but for the types of other packages to b
   expect(await tsc([...args, '--skipLibCheck', 'true'])).toEqual([])
   const ofOthers = new RegExp(`^ |node_modules/(?!${manifest().name}/)`)
   expect((await tsc(args)).filter((line) => !ofOthers.test(line))).toEqual([])
+})
+
+// The user's project has no libp2p, so it borrows those of this project. Their own types are not checked here.
+test('nodes of either generation of libp2p, as they come, fit without a cast', async () => {
+  const borrowed = [
+    'libp2p',
+    'libp2p-v2',
+    'gossipsub-v2',
+    'identify-v2',
+    '@libp2p/gossipsub',
+    '@libp2p/identify'
+  ]
+  await mkdir(join(folder, 'node_modules', '@libp2p'), { recursive: true })
+  for (const name of borrowed) {
+    await symlink(join(projectFolder, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+  }
+  const args = ['--module', 'nodenext', '--skipLibCheck', 'true', 'real-nodes.mts']
+  expect(await tsc([...WITH_NODE, ...args])).toEqual([])
 })
 
 test('a mistake is found, so the types are not any', async () => {

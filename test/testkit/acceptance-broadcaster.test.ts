@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { gossipsubBroadcaster } from '../../src/libp2p/index.ts'
 import type { Broadcaster } from '../../src/replica/ports.ts'
 import { type BroadcasterGroup, testBroadcaster } from '../../src/testkit/index.ts'
-import { RealPeers } from './real-peers.ts'
+import { GROUPS, RealPeers } from './real-peers.ts'
 import { RecordingRunner } from './recording-runner.ts'
 import { SimulatedPeers } from './simulated-peers.ts'
 
@@ -27,19 +27,20 @@ async function simulated(
 
 describe('over a simulated network,', () => testBroadcaster({ describe, it }, (count) => simulated(count)))
 
-describe('over libp2p,', () =>
+describe.each(GROUPS)('over $name,', ({ generations }) =>
   testBroadcaster({ describe, it }, async (count) => {
-    const peers = await RealPeers.create(count)
+    const peers = await RealPeers.create(count, generations)
     for (let one = 0; one < count; one++) {
       for (let other = one + 1; other < count; other++) await peers.connect(one, other)
     }
-    const members = peers.nodes.map((libp2p) => ({
-      name: libp2p.peerId.toString(),
-      broadcaster: gossipsubBroadcaster({ libp2p }, { topic })
+    const members = peers.nodes.map((node) => ({
+      name: node.name,
+      broadcaster: gossipsubBroadcaster(node, { topic })
     }))
-    const leftBehind = (place: number): string[] => peers.nodes[place]!.services.pubsub.getTopics()
+    const leftBehind = (place: number): string[] => peers.nodes[place]!.pubsub.getTopics()
     return { members, leftBehind, end: peers.end }
-  }))
+  })
+)
 
 /** Some methods of a broadcaster replaced by others. */
 type Breaking = (whole: Broadcaster, name: string) => Partial<Broadcaster>

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { SYNC_PROTOCOL, syncExchange } from '../../src/libp2p/index.ts'
 import type { BlockExchange, PullRequest, ReceivedBlock, ReplicaView } from '../../src/replica/ports.ts'
 import { type ExchangeGroup, testBlockExchange } from '../../src/testkit/index.ts'
-import { RealPeers } from './real-peers.ts'
+import { GROUPS, RealPeers } from './real-peers.ts'
 import { RecordingRunner } from './recording-runner.ts'
 import { SimulatedPeers } from './simulated-peers.ts'
 
@@ -30,18 +30,16 @@ async function simulated(
 describe('the sync protocol over a simulated network,', () =>
   testBlockExchange({ describe, it }, (count) => simulated(count)))
 
-describe('the sync protocol over libp2p,', () =>
+describe.each(GROUPS)('the sync protocol over $name,', ({ generations }) =>
   testBlockExchange({ describe, it }, async (count) => {
-    const peers = await RealPeers.create(count)
+    const peers = await RealPeers.create(count, generations)
     const { connect, disconnect, end } = peers
-    const members = peers.nodes.map((libp2p) => ({
-      name: libp2p.peerId.toString(),
-      exchange: syncExchange({ libp2p }, { topic })
-    }))
+    const members = peers.nodes.map((node) => ({ name: node.name, exchange: syncExchange(node, { topic }) }))
     const leftBehind = (place: number): string[] =>
-      peers.nodes[place]!.getProtocols().filter((protocol) => protocol === SYNC_PROTOCOL)
+      peers.nodes[place]!.protocols().filter((protocol) => protocol === SYNC_PROTOCOL)
     return { members, leftBehind, connect, disconnect, end }
-  }))
+  })
+)
 
 type Whole = ReturnType<typeof syncExchange>
 type Breaking = (whole: Whole) => Partial<BlockExchange>

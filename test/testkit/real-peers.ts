@@ -1,43 +1,36 @@
-// Nodes of libp2p 3 over loopback for the acceptance suites, as a user would set them up.
-import { gossipsub } from '@libp2p/gossipsub'
-import { identify } from '@libp2p/identify'
-import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
-import { createLibp2p } from 'libp2p'
+// Nodes of one generation of libp2p, or of both in turn, over loopback for the acceptance suites.
+import { type Generation, libp2p2, libp2p3, type RealNode } from '../libp2p/generations.ts'
 
-async function createNode() {
-  return await createLibp2p({
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    services: { identify: identify(), pubsub: gossipsub() }
-  })
-}
-
-type Node = Awaited<ReturnType<typeof createNode>>
+/** What nodes a group has: those of one generation, or one of each in turn. */
+export const GROUPS: ReadonlyArray<{ name: string; generations: readonly Generation[] }> = [
+  { name: 'libp2p 3', generations: [libp2p3] },
+  { name: 'libp2p 2', generations: [libp2p2] },
+  { name: 'libp2p 3 and libp2p 2', generations: [libp2p3, libp2p2] }
+]
 
 export class RealPeers {
-  readonly nodes: Node[]
+  readonly nodes: RealNode[]
 
-  private constructor(nodes: Node[]) {
+  private constructor(nodes: RealNode[]) {
     this.nodes = nodes
   }
 
-  static async create(count: number): Promise<RealPeers> {
-    return new RealPeers(await Promise.all(Array.from({ length: count }, createNode)))
+  static async create(count: number, generations: readonly Generation[]): Promise<RealPeers> {
+    const creating = Array.from({ length: count }, (_, index) =>
+      (generations[index % generations.length] as Generation).create()
+    )
+    return new RealPeers(await Promise.all(creating))
   }
 
   readonly connect = async (one: number, other: number): Promise<void> => {
-    await this.nodes[one]!.dial(this.nodes[other]!.getMultiaddrs())
+    await this.nodes[one]!.connect(this.nodes[other]!)
   }
 
   readonly disconnect = async (one: number, other: number): Promise<void> => {
-    await this.nodes[one]!.hangUp(this.nodes[other]!.peerId)
+    await this.nodes[one]!.hangUp(this.nodes[other]!)
   }
 
   readonly end = async (): Promise<void> => {
-    await Promise.all(this.nodes.map(async (node) => await node.stop()))
+    await Promise.all(this.nodes.map((node) => node.stop()))
   }
 }

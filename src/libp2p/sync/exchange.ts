@@ -28,6 +28,7 @@ import { Greeter } from './greeter.ts'
 import { type Hello, Refusal_Reason } from './messages_pb.ts'
 import { PeerLog } from './peer-log.ts'
 import { claimOf } from './protocol.ts'
+import { Reminder } from './reminder.ts'
 import { refuse, SyncRouter, type TopicService } from './router.ts'
 import { type ServerChannel, SyncServer } from './server.ts'
 import { Sessions } from './sessions.ts'
@@ -85,13 +86,7 @@ interface Running {
   bystanders: Bystanders
   /** Inbound streams. */
   channels: Set<ServerChannel>
-  /** Up to which sequence number a peer has been told of ours, at least. */
-  told: Map<PeerName, number>
-  /**
-   * Peers that dialled although they were connected, as whoever lost a connection without a word does. gossipsub may
-   * have its stream on the one that is dead, and opens none on the other when it notices.
-   */
-  redialled: Set<PeerName>
+  reminder: Reminder
   tasks: Set<Promise<unknown>>
   stopping: AbortController
 }
@@ -155,6 +150,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const error = new SyncError('stopped', 'The exchange was stopped')
     running.stopping.abort(error)
     running.greeter.stop()
+    running.reminder.stop()
     running.bystanders.stop()
     const closed = running.sessions.stop()
     for (const channel of running.channels) channel.abort(error)
@@ -171,14 +167,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   }
 
   remind(): void {
-    const running = this.#running
-    if (running === undefined) return
-    const { sequence } = running.replica.snapshot()
-    const untold = [...running.redialled].filter(
-      (peer) => running.sessions.isConnected(peer) && running.told.get(peer) !== sequence
-    )
-    const peer = untold[Math.floor(this.#random() * untold.length)]
-    if (peer !== undefined) this.#greetAgain(running, peer)
+    this.#running?.reminder.remind()
   }
 
   canPull(peer: PeerName): boolean {
@@ -205,7 +194,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const claim = this.#claimOf(channel, hello)
     const greeted = (): void => this.#onGreeted(running, peer, claim)
     const { topic, limits, clock } = this
-    running.told.set(peer, running.replica.snapshot().sequence)
+    running.reminder.telling(peer)
     const server = new SyncServer({
       channel,
       topic,
@@ -230,7 +219,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   peerConnected(peer: PeerName, direction: 'inbound' | 'outbound'): void {
     const running = this.#running
     if (running === undefined || !this.#allows(peer)) return
-    if (running.sessions.isConnectedTwice(peer)) running.redialled.add(peer)
+    if (running.sessions.isConnectedTwice(peer)) running.reminder.redialled(peer)
     if (direction === 'outbound') running.greeter.greetNow(peer)
     else running.greeter.greetLater(peer)
   }
@@ -239,8 +228,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const running = this.#running
     // It may have a new connection already.
     if (running === undefined || running.sessions.isConnected(peer)) return
-    running.told.delete(peer)
-    running.redialled.delete(peer)
+    running.reminder.left(peer)
     running.greeter.left(peer)
     running.bystanders.remove(peer)
     running.sessions.left(peer)
@@ -257,16 +245,28 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     const counters = this.#counters
     const log = this.#log
     const sessions = new Sessions({ libp2p: this.#libp2p, topic, limits, clock, counters, replica })
+    const greet = (peer: PeerName): Promise<void> => this.#track(running, this.#greet(running, peer))
+    const failed = (peer: PeerName, error: unknown): void => {
+      counters.helloFailures++
+      log.trace('could not greet %p - %e', peer, error)
+      if (error instanceof SyncError && error.reason === 'unsupported') bystanders.doesNotSpeak(peer)
+    }
     const greeter = new Greeter({
       limits,
       clock,
       random: this.#random,
-      greet: (peer) => this.#track(running, this.#greet(running, peer)),
-      failed: (peer, error) => {
-        counters.helloFailures++
-        log.trace('could not greet %p - %e', peer, error)
-        if (error instanceof SyncError && error.reason === 'unsupported') bystanders.doesNotSpeak(peer)
-      }
+      greet,
+      failed
+    })
+    const reminder = new Reminder({
+      limits,
+      clock,
+      random: this.#random,
+      sequence: () => replica.snapshot().sequence,
+      isConnected: (peer) => sessions.isConnected(peer),
+      allows: (peer) => this.#allows(peer),
+      greet,
+      failed
     })
     const bystanders = new Bystanders({
       ...{ libp2p: this.#libp2p, topic },
@@ -291,8 +291,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       bystanders,
       asker,
       channels: new Set(),
-      told: new Map(),
-      redialled: new Set(),
+      reminder,
       tasks: new Set(),
       stopping
     }
@@ -311,27 +310,13 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     running.bystanders.joined(peer)
     if (!running.sessions.isConnected(peer) || !this.#allows(peer)) return
     running.greeter.greetLater(peer)
-    const told = running.told.get(peer)
-    if (told !== undefined && told !== running.replica.snapshot().sequence) this.#greetAgain(running, peer)
-  }
-
-  /**
-   * What was committed after a peer's hello and before its subscription was in neither the hello nor its gossip, and
-   * what was committed while gossip was broken was in none.
-   */
-  #greetAgain(running: Running, peer: PeerName): void {
-    this.#track(running, this.#greet(running, peer)).catch((error) => {
-      this.#counters.helloFailures++
-      // It may have been told nothing.
-      running.told.set(peer, -1)
-      this.#log.trace('could not greet %p again - %e', peer, error)
-    })
+    running.reminder.subscribed(peer)
   }
 
   async #greet(running: Running, peer: PeerName): Promise<void> {
     await this.#assertSpeaks(peer)
     running.sessions.renew(peer)
-    running.told.set(peer, running.replica.snapshot().sequence)
+    running.reminder.telling(peer)
     const lease = await running.sessions.lease(peer, { signal: running.stopping.signal })
     lease.done()
     // After the session was given back, so that what follows from the claim can use it.

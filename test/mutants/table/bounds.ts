@@ -302,7 +302,7 @@ const heard: Mutant[] = [
     'blockstore-keeps-chunk',
     'A blockstore that keeps a block keeps nothing of its neighbours.',
     'dag/blockstore.ts',
-    ['bytes.slice()', 'bytes'],
+    ['new Uint8Array(bytes)', 'bytes'],
     ['dag/blockstore.test.ts']
   ),
   mutant(

@@ -330,6 +330,13 @@ const others: Mutant[] = [
     ['create.test.ts']
   ),
   mutant(
+    'asked-before-it-came',
+    'A Go peer that asked for a block before it was here is served once it is.',
+    'helia/over-helia.ts',
+    ['for (const broker of blockBrokers) broker.announce?.(cid).catch(() => {})', ''],
+    ['helia/over-helia.test.ts']
+  ),
+  mutant(
     'newcomer-told-nothing-old',
     'A peer that came and can only hear is told also the heads that were said before.',
     'replica/announce.ts',
