@@ -33,6 +33,8 @@ const LINK_SIZE = 3 * 8 + WIRE_VARINT
 const LINK_START = Uint8Array.of(NODE_LINKS, LINK_LENGTH, LINK_HASH, CID_LENGTH, ...CID_PREFIX)
 const LINK_END = Uint8Array.of(LINK_NAME, 0, LINK_SIZE, 0)
 
+const EMPTY: Uint8Array = new Uint8Array(0)
+
 const writer = new WireWriter()
 
 /**
@@ -55,7 +57,7 @@ export function decodeDagPb(bytes: Uint8Array): DagPbBlock | undefined {
 }
 
 function readNode(bytes: Uint8Array): DagPbBlock {
-  const block: DagPbBlock = { data: bytes.subarray(0, 0), links: [], foreignLinks: 0 }
+  const block: DagPbBlock = { data: EMPTY, links: [], foreignLinks: 0 }
   const sections: number[] = []
   const reader = new WireReader(bytes)
   while (!reader.done) {
@@ -66,10 +68,9 @@ function readNode(bytes: Uint8Array): DagPbBlock {
       if (sections.includes(tag)) throw new WireError('A dag-pb node has a section twice')
       sections.push(tag)
     }
-    const value = reader.bytes()
-    if (tag === NODE_DATA) block.data = value
+    if (tag === NODE_DATA) block.data = reader.bytes()
     else {
-      const target = linkTarget(value)
+      const target = linkTarget(reader.message())
       if (target === undefined) block.foreignLinks++
       else block.links.push(target)
     }
@@ -78,10 +79,9 @@ function readNode(bytes: Uint8Array): DagPbBlock {
 }
 
 /** The node that a link names, or undefined if it names something else. */
-function linkTarget(bytes: Uint8Array): BlockId | undefined {
+function linkTarget(reader: WireReader): BlockId | undefined {
   let hash: Uint8Array | undefined
   let last = 0
-  const reader = new WireReader(bytes)
   while (!reader.done) {
     const tag = reader.tag()
     if (tag <= last) throw new WireError('A dag-pb link has its fields out of order or twice')

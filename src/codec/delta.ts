@@ -74,22 +74,21 @@ export function decodeDelta(bytes: Uint8Array): WireDelta {
   const reader = new WireReader(bytes)
   while (!reader.done) {
     const field = reader.tag()
-    if (field === tag(ELEMENTS, WIRE_BYTES)) delta.elements.push(decodeElement(reader.bytes()))
-    else if (field === tag(TOMBSTONES, WIRE_BYTES)) delta.tombstones.push(decodeElement(reader.bytes()))
+    if (field === tag(ELEMENTS, WIRE_BYTES)) delta.elements.push(decodeElement(reader.message()))
+    else if (field === tag(TOMBSTONES, WIRE_BYTES)) delta.tombstones.push(decodeElement(reader.message()))
     else if (field === tag(PRIORITY, WIRE_VARINT)) delta.priority = reader.uint64()
     else if (field === tag(DAG_NAME, WIRE_BYTES)) delta.dagName = reader.string()
     else if (field === tag(REQUIRES, WIRE_VARINT)) delta.requires.push(reader.uint32())
     else if (field === tag(REQUIRES, WIRE_BYTES)) {
-      const packed = new WireReader(reader.bytes())
+      const packed = reader.message()
       while (!packed.done) delta.requires.push(packed.uint32())
     } else reader.skip(field)
   }
   return delta
 }
 
-function decodeElement(bytes: Uint8Array): WireDelta['elements'][number] {
+function decodeElement(reader: WireReader): WireDelta['elements'][number] {
   const element = { key: '', id: '', value: EMPTY }
-  const reader = new WireReader(bytes)
   while (!reader.done) {
     const field = reader.tag()
     if (field === tag(KEY, WIRE_BYTES)) element.key = reader.string()

@@ -78,34 +78,48 @@ export function decodeNode(id: BlockId, bytes: Uint8Array, deltaCodec?: DeltaCod
   if (block === undefined) {
     return { id, bytes, links: [], foreignLinks: 0, delta: emptyDelta(), oddity: 'not-dag-pb' }
   }
-  const { links, foreignLinks, data } = block
-  const node = { id, bytes, links: [...new Set(links)], foreignLinks }
+  const { foreignLinks, data } = block
+  const links = block.links.length > 1 ? [...new Set(block.links)] : block.links
   try {
-    return { ...node, delta: effectiveDelta(deltaCodec?.decode(data) ?? decodeDelta(data)) }
+    const delta = effectiveDelta(deltaCodec?.decode(data) ?? decodeDelta(data))
+    return { id, bytes, links, foreignLinks, delta }
   } catch (error) {
     if (deltaCodec === undefined && !(error instanceof WireError)) throw error
-    return { ...node, delta: emptyDelta(), oddity: 'invalid-delta' }
+    return { id, bytes, links, foreignLinks, delta: emptyDelta(), oddity: 'invalid-delta' }
   }
 }
 
-function effectiveDelta(wire: WireDelta | Delta): Delta {
-  const elements = new Map<string, Element>()
-  for (const { key: sent, value } of wire.elements) {
-    const key = canonicalKey(sent)
-    if (key !== undefined) elements.set(key, { key, value })
-  }
-  const tombstones = new Map<string, Tombstone>()
-  for (const { key: sent, id: sentId } of wire.tombstones) {
-    const key = canonicalKey(sent)
-    const id = parseBlockId(sentId)
-    if (key !== undefined && id !== undefined) tombstones.set(`${id}${key}`, { key, id })
-  }
-  const { priority, dagName, requires } = wire
+function effectiveDelta({ elements, tombstones, priority, dagName, requires }: WireDelta | Delta): Delta {
   return {
-    elements: [...elements.values()],
-    tombstones: [...tombstones.values()],
+    elements: effectiveElements(elements),
+    tombstones: tombstones.length === 0 ? [] : effectiveTombstones(tombstones),
     priority,
     dagName,
     requires
   }
+}
+
+function effectiveElements(sent: readonly Element[]): Element[] {
+  const [only] = sent
+  // Most deltas are of one put, and need no map.
+  if (only !== undefined && sent.length === 1) {
+    const key = canonicalKey(only.key)
+    return key === undefined ? [] : [{ key, value: only.value }]
+  }
+  const elements = new Map<string, Element>()
+  for (const { key: sentKey, value } of sent) {
+    const key = canonicalKey(sentKey)
+    if (key !== undefined) elements.set(key, { key, value })
+  }
+  return [...elements.values()]
+}
+
+function effectiveTombstones(sent: readonly Tombstone[]): Tombstone[] {
+  const tombstones = new Map<string, Tombstone>()
+  for (const { key: sentKey, id: sentId } of sent) {
+    const key = canonicalKey(sentKey)
+    const id = parseBlockId(sentId)
+    if (key !== undefined && id !== undefined) tombstones.set(`${id}${key}`, { key, id })
+  }
+  return [...tombstones.values()]
 }

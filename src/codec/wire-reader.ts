@@ -31,17 +31,21 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export class WireReader {
   readonly #bytes: Uint8Array
-  #position = 0
+  #position: number
+  readonly #end: number
   /** The two halves of the varint read last, as unsigned 32-bit numbers. */
   #low = 0
   #high = 0
 
-  constructor(bytes: Uint8Array) {
+  /** @param start - where in the bytes to begin, and where to end. */
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.#bytes = bytes
+    this.#position = start
+    this.#end = end
   }
 
   get done(): boolean {
-    return this.#position >= this.#bytes.length
+    return this.#position >= this.#end
   }
 
   /** The next tag: eight times the field number, plus the wire type. */
@@ -63,20 +67,24 @@ export class WireReader {
 
   /** A view of a length-delimited field; it shares the input's memory. */
   bytes(): Uint8Array {
-    this.#varint()
-    const length = this.#high * TWO_32 + this.#low
-    if (length > this.#bytes.length - this.#position)
-      throw new WireError('A field is longer than its message')
-    const start = this.#position
-    this.#position += length
+    const start = this.#skipBytes()
     return this.#bytes.subarray(start, this.#position)
+  }
+
+  /**
+   * A reader of a length-delimited field that is a message itself. A view of it would take ten times as long, and half a
+   * dozen of them are in the block of a delta.
+   */
+  message(): WireReader {
+    const start = this.#skipBytes()
+    return new WireReader(this.#bytes, start, this.#position)
   }
 
   /** Whatever has not been read yet; it shares the input's memory. */
   rest(): Uint8Array {
     const start = this.#position
-    this.#position = this.#bytes.length
-    return this.#bytes.subarray(start)
+    this.#position = this.#end
+    return this.#bytes.subarray(start, this.#end)
   }
 
   /** The next `count` bytes as they are, without a length before them. */
@@ -124,7 +132,7 @@ export class WireReader {
       const number = Math.floor(current / 8)
       if (type === WIRE_VARINT) this.#varint()
       else if (type === WIRE_FIXED64) this.#advance(8)
-      else if (type === WIRE_BYTES) this.bytes()
+      else if (type === WIRE_BYTES) this.#skipBytes()
       else if (type === WIRE_FIXED32) this.#advance(4)
       else if (type === WIRE_START_GROUP) {
         if (open.length >= GROUP_DEPTH_MAX) throw new WireError('Groups are nested too deeply')
@@ -144,17 +152,35 @@ export class WireReader {
     return tag
   }
 
+  /** @returns where a length-delimited field begins; what follows it is read next. */
+  #skipBytes(): number {
+    this.#varint()
+    const length = this.#high * TWO_32 + this.#low
+    if (length > this.#end - this.#position) throw new WireError('A field is longer than its message')
+    const start = this.#position
+    this.#position += length
+    return start
+  }
+
   #advance(count: number): void {
-    if (count > this.#bytes.length - this.#position) throw new WireError('The message is cut off')
+    if (count > this.#end - this.#position) throw new WireError('The message is cut off')
     this.#position += count
   }
 
   #varint(): void {
+    const first = this.#position < this.#end ? (this.#bytes[this.#position] as number) : 0x80
+    // Nearly all are of one byte.
+    if (first < 0x80) {
+      this.#position++
+      this.#low = first
+      this.#high = 0
+      return
+    }
     let low = 0
     let high = 0
     for (let index = 0; index < 10; index++) {
-      const byte = this.#bytes[this.#position++]
-      if (byte === undefined) throw new WireError('The message is cut off')
+      if (this.#position >= this.#end) throw new WireError('The message is cut off')
+      const byte = this.#bytes[this.#position++] as number
       const payload = byte & 0x7f
       if (index < 4) low |= payload << (7 * index)
       else if (index === 4) {

@@ -21,14 +21,17 @@ export interface KeyRowChanges {
   /** The new current row; `null` deletes it; undefined leaves it. */
   current?: { winner: Version; otherCount: number } | null
   /** Alive versions that are not the winner: rows to write and to delete. */
-  othersPut: Array<{ id: BlockId; priority: bigint }>
-  othersDeleted: BlockId[]
+  othersPut: ReadonlyArray<{ id: BlockId; priority: bigint }>
+  othersDeleted: readonly BlockId[]
   /** Tombstone rows: the DAG names that must be remembered, none for a row to delete. */
-  tombstones: Array<{ id: BlockId; dagNames: string[]; existed: boolean }>
+  tombstones: ReadonlyArray<{ id: BlockId; dagNames: string[]; existed: boolean }>
   /** Elements that came alive or ceased to be, net: what the digest and the counters are made of. */
-  cameAlive: BlockId[]
-  ceased: BlockId[]
+  cameAlive: readonly BlockId[]
+  ceased: readonly BlockId[]
 }
+
+/** What most commits do to a key is that it gets one version, and nothing else of the above. */
+const NONE: readonly never[] = []
 
 /** A working copy of one key's rows, for the length of one commit. */
 export class KeyVersions {
@@ -179,14 +182,25 @@ export class KeyVersions {
    * The versions that share the greatest priority and whose values are not known here. They must be read from
    * their blocks and given to `settle`; a lone contender that stays the winner needs nothing.
    */
-  missingValues(): BlockId[] {
+  missingValues(): readonly BlockId[] {
+    if (this.#knowsValues) return NONE
     return this.#contenders()
       .filter(([, alive]) => alive.value === undefined)
       .map(([id]) => id)
   }
 
+  get #knowsValues(): boolean {
+    for (const { value } of this.#alive.values()) if (value === undefined) return false
+    return true
+  }
+
   /** Decides the winner, given the values that `missingValues` asked for. */
   settle(values: ReadonlyMap<BlockId, Uint8Array>): void {
+    if (this.#alive.size === 1 && this.#knowsValues) {
+      for (const [id, { priority, value }] of this.#alive)
+        this.#winner = { id, priority, value: value as Uint8Array }
+      return
+    }
     this.#winner = pickWinner(
       this.#contenders().map(([id, { priority, value }]) => {
         const known = value ?? values.get(id)
@@ -203,13 +217,11 @@ export class KeyVersions {
   /** The difference from the rows that this copy was made of. Call it after `settle`. */
   changes(): KeyRowChanges {
     const winnerId = this.#winner?.id
-    const othersPut: KeyRowChanges['othersPut'] = []
-    for (const [id, { priority }] of this.#alive) {
-      if (id !== winnerId && this.#othersBefore?.has(id) !== true) othersPut.push({ id, priority })
-    }
-    const othersDeleted = [...(this.#othersBefore ?? [])].filter(
-      (id) => id === winnerId || !this.#alive.has(id)
-    )
+    const othersPut = this.#othersToPut(winnerId)
+    const othersDeleted =
+      this.#othersBefore === undefined
+        ? NONE
+        : [...this.#othersBefore].filter((id) => id === winnerId || !this.#alive.has(id))
     const otherCount = this.#otherCountBefore + othersPut.length - othersDeleted.length
     const sameCurrent = winnerId === this.before?.id && otherCount === this.#otherCountBefore
     return {
@@ -220,13 +232,23 @@ export class KeyVersions {
       othersDeleted,
       tombstones: this.#tombstoneChanges(),
       cameAlive: [...this.#cameAlive],
-      ceased: [...(this.#ceased ?? [])]
+      ceased: this.#ceased === undefined ? NONE : [...this.#ceased]
     }
   }
 
+  #othersToPut(winnerId: BlockId | undefined): KeyRowChanges['othersPut'] {
+    if (this.#alive.size === 1 && winnerId !== undefined) return NONE
+    const others: Array<{ id: BlockId; priority: bigint }> = []
+    for (const [id, { priority }] of this.#alive) {
+      if (id !== winnerId && this.#othersBefore?.has(id) !== true) others.push({ id, priority })
+    }
+    return others
+  }
+
   #tombstoneChanges(): KeyRowChanges['tombstones'] {
-    const changes: KeyRowChanges['tombstones'] = []
-    for (const id of this.#tombstonesTouched ?? []) {
+    if (this.#tombstonesTouched === undefined) return NONE
+    const changes: Array<{ id: BlockId; dagNames: string[]; existed: boolean }> = []
+    for (const id of this.#tombstonesTouched) {
       const dagNames = [...(this.#tombstones?.get(id) ?? [])].sort()
       const existed = this.#tombstonesBefore?.has(id) === true
       if (dagNames.length > 0 || existed) changes.push({ id, dagNames, existed })

@@ -107,7 +107,7 @@ export class KeyDraft {
 
   /** Reads the values of versions that share the greatest priority of a key, which hardly any key has. */
   #readMissing(): Eventual<void> {
-    const missing: Array<{ key: string; ids: BlockId[] }> = []
+    const missing: Array<{ key: string; ids: readonly BlockId[] }> = []
     for (const [key, versions] of this.#keys) {
       if (!this.#touchedBy.has(key)) continue
       const ids = versions.missingValues()
@@ -116,7 +116,7 @@ export class KeyDraft {
     return missing.length === 0 ? undefined : this.#readValues(missing)
   }
 
-  async #readValues(missing: ReadonlyArray<{ key: string; ids: BlockId[] }>): Promise<void> {
+  async #readValues(missing: ReadonlyArray<{ key: string; ids: readonly BlockId[] }>): Promise<void> {
     this.#valuesRead = new Map()
     for (const { key, ids } of missing) {
       const values = new Map<BlockId, Uint8Array>()

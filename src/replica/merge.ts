@@ -21,6 +21,7 @@ import type { ReplicaState } from './state.ts'
 export const KNOWN_FEATURES: ReadonlySet<number> = new Set()
 
 const NOTHING: ReadonlySet<string> = new Set()
+const NO_LINKS: readonly BlockId[] = []
 
 export class CommitDraft {
   readonly #stores: MergeStores
@@ -173,7 +174,7 @@ export class CommitDraft {
     this.#nodes.push(node)
     this.#applied.set(id, { sequence, priority, dagName, origin: this.#origin, ran })
     const running = ran ? this.#runEffects(node) : this.#defer(node)
-    const doubtful = links.filter((link) => !this.#isApplied(link))
+    const doubtful = this.#areApplied(links) ? NO_LINKS : links.filter((link) => !this.#isApplied(link))
     // Most nodes only put, and nobody misses them or what they link to.
     if (running !== undefined || doubtful.length > 0 || !this.#staged.gaps.isEmpty) {
       return this.#applyReading(node, running, doubtful, sequence)
@@ -253,6 +254,11 @@ export class CommitDraft {
       if (rows[index] !== undefined) continue
       this.#staged.gaps.open({ missing, ...gap }, this.rows)
     }
+  }
+
+  #areApplied(links: readonly BlockId[]): boolean {
+    for (const link of links) if (!this.#isApplied(link)) return false
+    return true
   }
 
   #isApplied(id: BlockId): boolean {

@@ -52,8 +52,17 @@ interface Level {
   getSync?(key: string, options: object): Uint8Array | undefined
   getMany(keys: string[], options: object): Promise<Array<Uint8Array | undefined>>
   batch(operations: LevelOperation[], options: object): Promise<void>
+  /** One that is filled row by row. */
+  batch(): LevelBatch
   iterator(options: object): LevelIterator<[string, Uint8Array]>
   keys(options: object): LevelIterator<string>
+}
+
+interface LevelBatch {
+  put(key: string, value: Uint8Array, options: object): void
+  del(key: string, options: object): void
+  write(options: object): Promise<void>
+  close(): Promise<void>
 }
 
 interface LevelIterator<T> {
@@ -206,6 +215,9 @@ const ITERATOR_ROWS = 128
 /** Up to this many rows, reading at once beats the way through the thread pool. */
 const SYNC_READS_MAX = 8
 
+/** From so many rows on they are written one by one into a batch, which takes two thirds of the time for each. */
+const CHAINED_ROWS_MIN = 32
+
 class LevelRows implements RowStore {
   readonly atomic: boolean
   readonly #level: Level
@@ -242,12 +254,28 @@ class LevelRows implements RowStore {
   }
 
   write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    if (this.#isNative && rows.size >= CHAINED_ROWS_MIN) return this.#writeChained(rows)
     const operations: LevelOperation[] = []
     for (const [key, value] of rows) {
       if (value === null) operations.push({ type: 'del', key })
       else operations.push({ type: 'put', key, value: this.#isNative ? value : ownBytes(value) })
     }
     return this.#level.batch(operations, this.#writeOptions)
+  }
+
+  /** Row by row into LevelDB's own batch: the binding reads each row of an array by the names of its fields. */
+  async #writeChained(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
+    const batch = this.#level.batch()
+    try {
+      for (const [row, value] of rows) {
+        if (value === null) batch.del(row, ENCODINGS)
+        else batch.put(row, value, ENCODINGS)
+      }
+    } catch (error) {
+      await batch.close()
+      throw error
+    }
+    await batch.write(this.#writeOptions)
   }
 
   /** A batch of Level is atomic, so that no row is ever half done. */

@@ -85,6 +85,17 @@ describe.each(DATASTORES)('rows over $name', ({ open }) => {
     expect((await rows.getMany(['/a', '/b', '/empty'])).map(plain)).toEqual([undefined, bytes(3), bytes()])
   })
 
+  test('are written and deleted together, be they many', async () => {
+    const rows = await openRows()
+    const names = Array.from({ length: 300 }, (_, index) => `/many/${index}`)
+    await rows.write(new Map(names.map((name, index) => [name, bytes(index % 256)])))
+    expect((await rows.getMany(names)).map(plain)).toEqual(names.map((_, index) => bytes(index % 256)))
+    await rows.write(new Map(names.map((name, index) => [name, index % 3 === 0 ? null : bytes(7)])))
+    expect((await rows.getMany(names)).map(plain)).toEqual(
+      names.map((_, index) => (index % 3 === 0 ? undefined : bytes(7)))
+    )
+  })
+
   test('are found by a prefix, also at the end of what a row can be', async () => {
     const rows = await openRows()
     const names = ['/p', '/p/a', '/p/~', '/p/~~~', '/p~', '/q']
@@ -167,6 +178,26 @@ test("'fsync' makes every batch of LevelDB wait for the disk, and 'process' does
     )
     await rows.flush('/a')
     expect(batch).toHaveBeenLastCalledWith(expect.anything(), expect.objectContaining({ sync: true }))
+  }
+})
+
+test("'fsync' makes a batch of many rows wait for the disk too", async () => {
+  for (const durability of ['fsync', 'process'] as const) {
+    const level = await openLevel()
+    const rows = rowStoreOver(level, { durability })
+    const made = level.db.batch.bind(level.db)
+    const written: unknown[] = []
+    vi.spyOn(level.db, 'batch').mockImplementation((() => {
+      const batch = made()
+      const write = batch.write.bind(batch)
+      batch.write = async (options: object = {}) => {
+        written.push(options)
+        await write(options)
+      }
+      return batch
+    }) as never)
+    await rows.write(new Map(Array.from({ length: 100 }, (_, index) => [`/${index}`, bytes(1)])))
+    expect(written).toEqual([expect.objectContaining({ sync: durability === 'fsync' })])
   }
 })
 

@@ -11,6 +11,7 @@ import type { FetchOptions, PeerClaim, PeerName, PullRequest, ReceivedBlock } fr
 import type { PullCursor, SyncSession } from './client.ts'
 import type { SyncCounters } from './counters.ts'
 import { type Greeter, isFinal } from './greeter.ts'
+import { OneByOne } from './one-by-one.ts'
 import type { PeerLog } from './peer-log.ts'
 import type { Lease, Sessions, Waits } from './sessions.ts'
 import { SyncError, type SyncFailure, toSyncError } from './sync-error.ts'
@@ -43,12 +44,16 @@ export class Asker {
   }
 
   /** What one peer has and this replica lacks. */
-  async *pull({ peer, want, signal }: PullRequest): AsyncGenerator<ReceivedBlock> {
+  pull(request: PullRequest): AsyncIterable<ReceivedBlock> {
+    return new OneByOne(this.#pull(request))
+  }
+
+  async *#pull({ peer, want, signal }: PullRequest): AsyncGenerator<ReceivedBlock[]> {
     const resume = this.#cursors.get(peer)
     for await (const { blocks, cursor } of this.#ask(peer, { signal }, (session) =>
       session.pull(want, resume)
     )) {
-      for (const bytes of blocks) yield { bytes, from: peer }
+      yield blocks.map((bytes) => ({ bytes, from: peer }))
       // Only now has the consumer taken them.
       if (cursor !== undefined) this.#remember(peer, cursor)
     }

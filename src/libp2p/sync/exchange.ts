@@ -174,7 +174,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
     return this.#running?.greeter.isGreeted(peer) === true && this.#allows(peer)
   }
 
-  pull(request: PullRequest): AsyncGenerator<ReceivedBlock> {
+  pull(request: PullRequest): AsyncIterable<ReceivedBlock> {
     return this.#asker.pull(request)
   }
 

@@ -56,11 +56,16 @@ export class SimulatedLevel {
     await this.#handle.write(new Map([[key, value]]), sync)
   }
 
-  async batch(operations: readonly Operation[], { sync = false } = {}): Promise<void> {
-    const changes = new Map(
-      operations.map(({ type, key, value }) => [key, type === 'put' ? value : undefined])
-    )
-    await this.#handle.write(changes, sync)
+  batch(): SimulatedBatch
+  batch(operations: readonly Operation[], options?: { sync?: boolean }): Promise<void>
+  batch(operations?: readonly Operation[], options?: { sync?: boolean }): SimulatedBatch | Promise<void> {
+    const batch = new SimulatedBatch(this.#handle)
+    if (operations === undefined) return batch
+    for (const { type, key, value } of operations) {
+      if (type === 'put' && value !== undefined) batch.put(key, value)
+      else batch.del(key)
+    }
+    return batch.write(options)
   }
 
   iterator(range: Range): SimulatedIterator<[string, Uint8Array]> {
@@ -88,6 +93,32 @@ export class SimulatedLevel {
     )
     if (reverse) rows.reverse()
     return limit >= 0 ? rows.slice(0, limit) : rows
+  }
+}
+
+/** A batch that is filled row by row. */
+export class SimulatedBatch {
+  readonly #handle: DiskHandle
+  readonly #changes = new Map<string, Uint8Array | undefined>()
+
+  constructor(handle: DiskHandle) {
+    this.#handle = handle
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#changes.set(key, value)
+  }
+
+  del(key: string): void {
+    this.#changes.set(key, undefined)
+  }
+
+  async write({ sync = false } = {}): Promise<void> {
+    await this.#handle.write(this.#changes, sync)
+  }
+
+  async close(): Promise<void> {
+    this.#changes.clear()
   }
 }
 

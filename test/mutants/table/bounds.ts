@@ -6,6 +6,13 @@ const HEADS = ['storage/heads-store.test.ts']
 
 const rows: Mutant[] = [
   mutant(
+    'fsync-forgotten-for-many',
+    'A large commit waits for the disk like a small one, where that is asked for.',
+    'storage/row-store.ts',
+    ['await batch.write(this.#writeOptions)', 'await batch.write({})'],
+    ['storage/row-store.test.ts']
+  ),
+  mutant(
     'half-commit-readable',
     'Nobody reads half of a commit while its journal is applied.',
     'storage/row-store.ts',

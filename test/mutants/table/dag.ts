@@ -51,7 +51,7 @@ const heads: Mutant[] = [
   mutant(
     'cidv0-link-is-foreign',
     'CIDv0 and CIDv1 of one block are one node, in links too.',
-    'codec/dag-pb.ts',
+    'codec/wire-cid.ts',
     ['return blockIdFromDigest(reader.take(DIGEST_LENGTH))', 'return undefined'],
     ['codec/node.test.ts', 'crdt/merge-rule.test.ts']
   ),
@@ -60,8 +60,8 @@ const heads: Mutant[] = [
     'A block whose delta does not decode is a node all the same, and its links are followed.',
     'codec/node.ts',
     [
-      "return { ...node, delta: emptyDelta(), oddity: 'invalid-delta' }",
-      "return { ...node, links: [], delta: emptyDelta(), oddity: 'invalid-delta' }"
+      "return { id, bytes, links, foreignLinks, delta: emptyDelta(), oddity: 'invalid-delta' }",
+      "return { id, bytes, links: [], foreignLinks, delta: emptyDelta(), oddity: 'invalid-delta' }"
     ],
     ['codec/node.test.ts', 'crdt/merge-rule.test.ts']
   ),

@@ -143,8 +143,8 @@ const tombstones: Mutant[] = [
     'The keys of received tombstones are made canonical as those of elements are.',
     'codec/node.ts',
     [
-      'const key = canonicalKey(sent) const id = parseBlockId(sentId)',
-      'const key = sent\nconst id = parseBlockId(sentId)'
+      'const key = canonicalKey(sentKey) const id = parseBlockId(sentId)',
+      'const key = sentKey\nconst id = parseBlockId(sentId)'
     ],
     ['codec/node.test.ts', 'crdt/merge-rule.test.ts']
   ),
