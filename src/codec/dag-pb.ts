@@ -72,6 +72,8 @@ function readNode(bytes: Uint8Array): DagPbBlock {
     else {
       const target = linkTarget(reader.message())
       if (target === undefined) block.foreignLinks++
+      // One link is usual, and an array that grows has room for seventeen.
+      else if (block.links.length === 0) block.links = [target]
       else block.links.push(target)
     }
   }

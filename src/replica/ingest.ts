@@ -42,10 +42,10 @@ export class Ingest {
   constructor(init: IngestInit) {
     this.#init = init
     this.#checks = new BlockChecks(init)
-    this.#queue = new ReadyQueue(init.pendingStore, init.limits, init.log.codec)
+    this.#room = new Room(init.limits.readyBytesMax)
+    this.#queue = new ReadyQueue({ ...init, codec: init.log.codec, room: this.#room })
     this.#links = new Links(init, this.#queue)
     this.#rows = new PendingRows(init.pendingStore)
-    this.#room = new Room(init.limits.readyBytesMax)
     this.#pending = new PendingBlocks(init.limits)
     this.#eviction = this.#newEviction()
   }
@@ -211,8 +211,7 @@ export class Ingest {
   /** These nodes were committed. */
   merged(nodes: readonly DagNode[]): void {
     for (const { id } of nodes) {
-      const queued = this.#queue.remove(id)
-      if (queued?.node !== undefined) this.#room.free(queued.size)
+      this.#queue.remove(id)
       this.settlement.settle(id)
     }
     this.#eviction.resume()
@@ -383,9 +382,7 @@ export class Ingest {
 
   /** Two replicas may write the very same node: it must not be applied again. */
   #unqueue(id: BlockId): void {
-    const queued = this.#queue.remove(id)
-    if (queued?.node !== undefined) this.#room.free(queued.size)
-    if (queued?.stored) this.#rows.delete(id)
+    if (this.#queue.remove(id)?.stored) this.#rows.delete(id)
   }
 
   #drop(id: BlockId): void {

@@ -10,6 +10,7 @@ import type { Limits } from '../options.ts'
 import type { ChangeSet } from '../storage/commit.ts'
 import type { PendingStore } from '../storage/pending-store.ts'
 import type { PeerName } from './ports.ts'
+import type { Room } from './room.ts'
 
 /** A node that the writer may apply once everything queued before it is. */
 export interface ReadyNode {
@@ -22,16 +23,20 @@ export interface ReadyNode {
   stored: boolean
 }
 
+export interface ReadyQueueInit {
+  pendingStore: PendingStore
+  limits: Limits
+  codec: NodeCodec
+  /** Which those in memory leave when they are removed. */
+  room: Room
+}
+
 export class ReadyQueue {
-  readonly #pendingStore: PendingStore
-  readonly #limits: Limits
-  readonly #codec: NodeCodec
+  readonly #init: ReadyQueueInit
   readonly #nodes = new Map<BlockId, ReadyNode>()
 
-  constructor(pendingStore: PendingStore, limits: Limits, codec: NodeCodec) {
-    this.#codec = codec
-    this.#pendingStore = pendingStore
-    this.#limits = limits
+  constructor(init: ReadyQueueInit) {
+    this.#init = init
   }
 
   get size(): number {
@@ -57,19 +62,25 @@ export class ReadyQueue {
   remove(id: BlockId): ReadyNode | undefined {
     const ready = this.#nodes.get(id)
     this.#nodes.delete(id)
+    if (ready?.node === undefined) return ready
+    this.#init.room.free(ready.size)
+    // A table that the map has outgrown would keep its entries, and with them their nodes, until the next full collection
+    // of garbage: of what a stream leaves behind for that, this was half.
+    ready.node = undefined
     return ready
   }
 
   /** Puts the rows of all that is in memory only into a commit, since what a stop forgets may never be said again. */
   store(changes: ChangeSet): void {
     for (const { id, from, node, stored } of this.#nodes.values()) {
-      if (node !== undefined && !stored) this.#pendingStore.put(id, { from, bytes: node.bytes }, changes)
+      if (node !== undefined && !stored) this.#init.pendingStore.put(id, { from, bytes: node.bytes }, changes)
     }
   }
 
   /** The nodes of the next commit. */
   async next(): Promise<DagNode[]> {
-    const { commitNodesMax, commitBytesMax } = this.#limits
+    const { pendingStore, codec } = this.#init
+    const { commitNodesMax, commitBytesMax } = this.#init.limits
     const chosen: ReadyNode[] = []
     let bytes = 0
     for (const ready of this.#nodes.values()) {
@@ -78,13 +89,13 @@ export class ReadyQueue {
       chosen.push(ready)
     }
     const stored = chosen.filter(({ node }) => node === undefined)
-    const blocks = await this.#pendingStore.get(stored.map(({ id }) => id))
+    const blocks = await pendingStore.get(stored.map(({ id }) => id))
     const loaded = new Map(stored.map(({ id }, index) => [id, blocks[index]]))
     return chosen.map(({ id, node }) => {
       const bytesOfRow = loaded.get(id)
       if (node !== undefined) return node
       if (bytesOfRow === undefined) throw new TypeError(`The row of pending block ${id} is gone`)
-      return this.#codec.decode(id, bytesOfRow)
+      return codec.decode(id, bytesOfRow)
     })
   }
 }
