@@ -6,9 +6,9 @@
  * legacy broadcast; one head that does not decode never drops the others.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { CID } from 'multiformats/cid'
 import type { BlockId } from '../crdt/delta.ts'
-import { blockIdFromCid, cidFromBlockId } from './block-id.ts'
+import { cidFromBlockId } from './block-id.ts'
+import { nodeOfWholeCid } from './wire-cid.ts'
 import { WIRE_BYTES, WireReader } from './wire-reader.ts'
 
 /** One head as a broadcast names it. */
@@ -94,7 +94,7 @@ function decodeHead(bytes: Uint8Array): AnnouncedHead | undefined {
       else if (field === tag(HEAD_BLOCK, WIRE_BYTES)) block = reader.bytes()
       else reader.skip(field)
     }
-    const id = cid === undefined ? undefined : blockIdFromCid(CID.decode(cid))
+    const id = cid === undefined ? undefined : nodeOfWholeCid(cid)
     return id === undefined ? undefined : { id, dagName, ...(block === undefined ? {} : { block }) }
   } catch {
     return undefined
@@ -103,7 +103,7 @@ function decodeHead(bytes: Uint8Array): AnnouncedHead | undefined {
 
 function legacyHead(bytes: Uint8Array, cause: unknown): AnnouncedHead {
   try {
-    const id = blockIdFromCid(CID.decode(bytes))
+    const id = nodeOfWholeCid(bytes)
     if (id !== undefined) return { id, dagName: '' }
   } catch {
     // Not a CID either: the caller is told below.

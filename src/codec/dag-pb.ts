@@ -8,7 +8,7 @@
  * the tests only, which hold the two against each other.
  */
 import type { BlockId } from '../crdt/delta.ts'
-import { blockIdFromDigest, DAG_PB_CODE, DIGEST_LENGTH } from './block-id.ts'
+import { CID_LENGTH, CID_PREFIX, nodeOfCid } from './wire-cid.ts'
 import { WIRE_BYTES, WIRE_VARINT, WireError, WireReader } from './wire-reader.ts'
 import { WireWriter } from './wire-writer.ts'
 
@@ -21,10 +21,6 @@ export interface DagPbBlock {
   foreignLinks: number
 }
 
-const SHA2_256_CODE = 0x12
-/** A CIDv1 of a dag-pb block by sha2-256, up to its digest. */
-const CID_PREFIX = Uint8Array.of(1, DAG_PB_CODE, SHA2_256_CODE, DIGEST_LENGTH)
-const CID_LENGTH = CID_PREFIX.length + DIGEST_LENGTH
 /** Hash with its length and CID, then an empty name and a size of zero, both of which Go's coder always writes. */
 const LINK_LENGTH = 2 + CID_LENGTH + 4
 
@@ -97,35 +93,4 @@ function linkTarget(bytes: Uint8Array): BlockId | undefined {
   }
   if (hash === undefined) throw new WireError('A dag-pb link has no hash')
   return nodeOfCid(hash)
-}
-
-/** Reads a CID as go-cid's `CidFromBytes` does. */
-function nodeOfCid(bytes: Uint8Array): BlockId | undefined {
-  if (CID_PREFIX.every((byte, index) => bytes[index] === byte) && bytes.length >= CID_LENGTH) {
-    return blockIdFromDigest(bytes.subarray(CID_PREFIX.length, CID_LENGTH))
-  }
-  const reader = new WireReader(bytes)
-  if (bytes.length > 2 && bytes[0] === SHA2_256_CODE && bytes[1] === DIGEST_LENGTH) {
-    reader.take(2)
-    return blockIdFromDigest(reader.take(DIGEST_LENGTH))
-  }
-  if (cidVarint(reader) !== 1) throw new WireError('A CID has an unknown version')
-  const codec = cidVarint(reader)
-  const hashCode = cidVarint(reader)
-  const digest = reader.take(cidVarint(reader))
-  const isNode = codec === DAG_PB_CODE && hashCode === SHA2_256_CODE && digest.length === DIGEST_LENGTH
-  return isNode ? blockIdFromDigest(digest) : undefined
-}
-
-/** A varint of multiformats: at most nine bytes, and no spare ones. */
-function cidVarint(reader: WireReader): number {
-  let value = 0
-  for (let index = 0; index < 9; index++) {
-    const [byte = 0] = reader.take(1)
-    value += (byte & 0x7f) * 2 ** (7 * index)
-    if (byte >= 0x80) continue
-    if (byte === 0 && index > 0) break
-    return value
-  }
-  throw new WireError('A varint of a CID is too long')
 }

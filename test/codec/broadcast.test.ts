@@ -113,6 +113,7 @@ describe('decoding', () => {
       'a CID of raw bytes': head(cid(cidV1(b, 0x55))),
       'an identity CID': head(cid(join(hex('01 70 00 03'), utf8('abc')))),
       'a CID that is not minimal': head(cid(join(hex('01 70 12 a0 00'), cidV0(b).subarray(2)))),
+      'a CID with its version 0 spelt out': head(cid(join(hex('00 70'), cidV0(b)))),
       'a CID as a number': head(varintField(1, 1)),
       'a DAG name that is no UTF-8': head(cid(cidV1(b)), bytesField(2, hex('ff'))),
       'a head that is cut off': head(cid(cidV1(b)), hex('12 05 61')),
@@ -139,6 +140,7 @@ describe('decoding', () => {
       cidV1(a, 0x55),
       cidV0(a).subarray(0, -1),
       join(cidV0(a), hex('00')),
+      join(hex('00 70'), cidV0(a)),
       head(cid(cidV1(a))).subarray(0, -1),
       bytesField(100, 'x')
     ]

@@ -14,6 +14,7 @@ export type Defect =
   | 'a key that is not canonical'
   | 'a key above the root'
   | 'an extension'
+  | 'a write that a kill cut off'
   | 'a stale value under concurrent merges'
 
 export interface Difference {
@@ -36,11 +37,18 @@ interface Evidence {
   isDeferred: boolean
 }
 
-/** What a Go peer shows against what its blocks mean. */
+/**
+ * What a Go peer shows against what its blocks mean.
+ *
+ * @param blocks - at and below its heads.
+ * @param stored - all that are in its blockstore, if it was killed: Go writes an element before the head that leads to it.
+ */
 export function differencesOf(
   shown: ReadonlyMap<string, Uint8Array>,
-  blocks: readonly Uint8Array[]
+  blocks: readonly Uint8Array[],
+  stored: readonly Uint8Array[] = blocks
 ): Difference[] {
+  const cutOff = oracle(stored).state
   const meaning: OracleState = oracle(blocks)
   const nodes = blocks.map(decodeNode)
   const evidence = evidenceIn(nodes)
@@ -53,9 +61,14 @@ export function differencesOf(
     differences.push({
       key,
       ...{ shown: inBase64(value), expected: inBase64(expected) },
-      defect:
-        climbs && canonicalKey(key) !== key ? 'a key above the root' : defectBehind(evidence.get(key), value)
+      defect: explain()
     })
+
+    function explain(): Defect | undefined {
+      if (climbs === true && canonicalKey(key) !== key) return 'a key above the root'
+      const isCutOff = stored !== blocks && inBase64(cutOff.get(key)) === inBase64(value)
+      return isCutOff ? 'a write that a kill cut off' : defectBehind(evidence.get(key), value)
+    }
   }
   return differences
 }

@@ -52,9 +52,14 @@ export interface GoDecoded {
   tombstones?: GoElement[]
   priority: string
   dagName?: string
-  /** The CID of a head is its key, the DAG's name its id. */
+  /** The multihash of a head is its value, if it can be a node's; the DAG's name is its id. */
   heads?: GoElement[]
+  /** Fields that it does not know at the top. */
   unknown: boolean
+  /** One of them is an extension, which only we read. */
+  extended: boolean
+  /** The multihash of the node that a legacy broadcast names. */
+  legacy?: string
   /** The release does not know a DAG's name, and here is one. */
   named: boolean
 }
@@ -69,6 +74,8 @@ export interface GoCalls {
   heads: Record<string, never>
   /** Of these CIDs, or the heads, and of what is below them; of them alone if they are all. */
   dag: { cids?: string[]; only?: boolean }
+  /** All that its blockstore has, below the heads or not. */
+  blocks: Record<string, never>
   stats: Record<string, never>
   until: { until: GoCondition & { withinMs: number } }
   sync: Record<string, never>
@@ -93,6 +100,7 @@ export interface GoAnswers {
   list: Record<string, string>
   heads: GoHead[] | null
   dag: GoDag
+  blocks: string[]
   stats: { heads: number; maxHeight: string; queued: number; dirty: boolean }
   until: number
   sync: null

@@ -10,7 +10,7 @@ import { expect } from 'vitest'
 import { checkEqualsOracle } from '../../src/testkit/checkers/equals-oracle.ts'
 import { blockCid, oracle } from '../../src/testkit/oracle/oracle.ts'
 import { type Difference, differencesOf } from './attribution.ts'
-import { GoPeer, type GoPeerInit } from './go-peer.ts'
+import { fromBase64, GoPeer, type GoPeerInit } from './go-peer.ts'
 import { startTsPeer, type TsPeer, type TsPeerInit } from './ts-peer.ts'
 
 /** How often what is waited for is looked at. */
@@ -49,6 +49,8 @@ export class Swarm {
   readonly topic = `interop-${process.pid}-${swarms++}`
   readonly #program: string
   readonly #peers = new Map<string, Peer>()
+  /** Names of Go peers that were killed, which may have left something half done. */
+  readonly #killed = new Set<string>()
 
   /** @param program - of the Go peers. */
   constructor(program: string) {
@@ -108,7 +110,14 @@ export class Swarm {
     }
   }
 
-  /** A peer that ended by itself, or was killed. */
+  /** SIGKILL, of a peer that will be started again. */
+  async kill(peer: GoPeer): Promise<void> {
+    await peer.kill()
+    this.#killed.add(peer.name)
+    this.forget(peer)
+  }
+
+  /** A peer that ended. */
   forget(peer: Peer): void {
     this.#peers.delete(peer.name)
   }
@@ -195,7 +204,8 @@ export class Swarm {
       const heads = await peer.heads()
       level.blocks = blocks
       level.needlessHeads += heads.length - [...oracle(blocks).heads.values()].flat().length
-      for (const difference of differencesOf(await peer.state(), blocks)) {
+      const stored = this.#killed.has(peer.name) ? (await peer.call('blocks', {})).map(fromBase64) : blocks
+      for (const difference of differencesOf(await peer.state(), blocks, stored)) {
         if (difference.defect === undefined) {
           throw new Error(`${peer.name} differs, and no defect explains it: ${JSON.stringify(difference)}`)
         }

@@ -93,6 +93,8 @@ func answer(p *peer, c call) (any, error) {
 		return headsOf(ctx, p.store), nil
 	case "dag":
 		return dagOf(ctx, p, c.Cids, c.Only)
+	case "blocks":
+		return everyBlock(ctx, p)
 	case "stats":
 		return statsOf(ctx, p), nil
 	case "until":

@@ -64,6 +64,23 @@ func dagOf(ctx context.Context, p *peer, from []string, only bool) (any, error) 
 	return map[string]any{"blocks": blocks, "missing": missing, "unprocessed": unprocessed}, nil
 }
 
+// everyBlock is what its blockstore has, below the heads or not.
+func everyBlock(ctx context.Context, p *peer) ([][]byte, error) {
+	keys, err := p.blocks.AllKeysChan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	blocks := [][]byte{}
+	for c := range keys {
+		b, err := p.blocks.Get(ctx, cid.NewCidV1(cid.DagProtobuf, c.Hash()))
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, b.RawData())
+	}
+	return blocks, nil
+}
+
 func (wanted condition) isMet(ctx context.Context, p *peer) (bool, error) {
 	for _, text := range wanted.Processed {
 		c, err := cid.Decode(text)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"github.com/ipfs/go-cid"
 	pb "github.com/ipfs/go-ds-crdt/pb"
+	"github.com/multiformats/go-multihash"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -25,6 +27,10 @@ type decoded struct {
 	Unknown bool `json:"unknown"`
 	// Named says that one of them is the DAG's name, which the release does not know.
 	Named bool `json:"named"`
+	// Extended says that one of them is an extension, which only we read.
+	Extended bool `json:"extended"`
+	// Legacy is the multihash of the node that the message is the bare CID of.
+	Legacy []byte `json:"legacy,omitempty"`
 }
 
 func decodeAll(kind string, inputs [][]byte) []decoded {
@@ -52,6 +58,7 @@ func decodeDelta(bytes []byte) decoded {
 		DagName:    []byte(dagNameOf(&delta)),
 		Unknown:    len(unknown) > 0,
 		Named:      hasField(unknown, 4),
+		Extended:   hasField(unknown, 100),
 	}
 }
 
@@ -60,12 +67,26 @@ func decodeBroadcast(bytes []byte) decoded {
 	if err := proto.Unmarshal(bytes, &broadcast); err != nil {
 		return decoded{Error: true}
 	}
-	result := decoded{Unknown: len(broadcast.ProtoReflect().GetUnknown()) > 0}
+	unknown := broadcast.ProtoReflect().GetUnknown()
+	result := decoded{Unknown: len(unknown) > 0}
+	if result.Unknown {
+		// As go-ds-crdt does, which looks at no heads then.
+		result.Legacy = nodeHash(unknown)
+	}
 	for _, h := range broadcast.GetHeads() {
 		result.Named = result.Named || hasField(h.ProtoReflect().GetUnknown(), 2)
-		result.Heads = append(result.Heads, element{Key: h.GetCid(), ID: []byte(dagNameOf(h))})
+		result.Heads = append(result.Heads, element{Value: nodeHash(h.GetCid()), ID: []byte(dagNameOf(h))})
 	}
 	return result
+}
+
+// nodeHash is the multihash of a CID that can be a node's, and nil of any other and of what is none.
+func nodeHash(bytes []byte) []byte {
+	c, err := cid.Cast(bytes)
+	if err != nil || c.Type() != cid.DagProtobuf || c.Prefix().MhType != multihash.SHA2_256 || c.Prefix().MhLength != 32 {
+		return nil
+	}
+	return c.Hash()
 }
 
 func elementsOf(given []*pb.Element) []element {
@@ -90,7 +111,7 @@ func hasField(unknown []byte, number protowire.Number) bool {
 		if length < 0 {
 			return false
 		}
-		if found == number && kind == protowire.BytesType {
+		if found == number && (kind == protowire.BytesType || kind == protowire.VarintType) {
 			return true
 		}
 		unknown = unknown[length:]

@@ -29,6 +29,7 @@ type settings struct {
 	workers         int
 	maxDelta        int
 	multipleAtATime bool
+	fsync           bool
 }
 
 func main() {
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&s.workers, "workers", 5, "NumWorkers")
 	flag.IntVar(&s.maxDelta, "max-delta", 1<<20, "MaxBatchDeltaSize")
 	flag.BoolVar(&s.multipleAtATime, "multi-head", false, "MultiHeadProcessing")
+	flag.BoolVar(&s.fsync, "fsync", false, "write every row of Pebble to disk at once, which it does not by default")
 	flag.Parse()
 
 	out := &output{encoder: json.NewEncoder(os.Stdout)}

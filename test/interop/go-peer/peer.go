@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand"
 
+	pebbledb "github.com/cockroachdb/pebble/v2"
 	ipfslite "github.com/hsanjuan/ipfs-lite"
 	"github.com/ipfs/boxo/blockstore"
 	ds "github.com/ipfs/go-datastore"
@@ -71,7 +72,11 @@ func (p *peer) open(ctx context.Context, s settings) error {
 	}
 	p.rows = ipfslite.NewInMemoryDatastore()
 	if s.data != "" {
-		if p.rows, err = pebble.NewDatastore(s.data); err != nil {
+		writing := pebbledb.NoSync
+		if s.fsync {
+			writing = pebbledb.Sync
+		}
+		if p.rows, err = pebble.NewDatastore(s.data, pebble.WithPebbleWriteOptions(writing)); err != nil {
 			return err
 		}
 	}
