@@ -3,6 +3,7 @@
  */
 import type { Benchmark } from '../benchmark.ts'
 import { batch } from './batch.ts'
+import { bitswap } from './bitswap.ts'
 import { catchUp } from './catch-up.ts'
 import { ceilings } from './ceilings.ts'
 import { deleteVersions } from './delete-versions.ts'
@@ -36,6 +37,7 @@ export const benchmarks: readonly Benchmark[] = [
   follow,
   meet,
   partition,
+  bitswap,
   idle,
   memory
 ]

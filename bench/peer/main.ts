@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { multiaddr } from '@multiformats/multiaddr'
 import { type Change, type CrdtDatastore, createCrdtDatastore } from 'datastore-crdt'
+import { overHelia } from 'datastore-crdt/helia'
 import { LevelDatastore } from 'datastore-level'
 import { makeKey, makeValue, stampOf } from '../workload.ts'
 import { watchLoad } from './load.ts'
@@ -50,13 +51,20 @@ async function poll(isReached: () => Promise<boolean>, withinMs: number, what: s
 }
 
 const methods: PeerMethods = {
-  async open({ folder, topic }) {
+  async open({ folder, topic, isHelia = false }) {
     const datastore = new LevelDatastore(folder)
     await datastore.open()
-    const node = await createNode()
-    const store = await createCrdtDatastore({ datastore, libp2p: node, topic })
-    opened = { topic, datastore, node, store }
-    const [address] = node.getMultiaddrs()
+    if (isHelia) {
+      const { createHeliaNode } = await import('./helia-node.ts')
+      const helia = await createHeliaNode()
+      const store = await createCrdtDatastore({ datastore, topic, ...overHelia(helia) })
+      opened = { topic, datastore, node: helia.libp2p, store }
+    } else {
+      const node = await createNode()
+      const store = await createCrdtDatastore({ datastore, libp2p: node, topic })
+      opened = { topic, datastore, node, store }
+    }
+    const [address] = peerNode().getMultiaddrs()
     if (address === undefined) throw new Error('The node does not listen')
     return address.toString()
   },

@@ -44,8 +44,11 @@ export interface Span {
 }
 
 export interface PeerMethods {
-  /** Starts a node that listens on the loopback, and a store in a folder. Resolves to the node's address. */
-  open(init: { folder: string; topic: string }): Promise<string>
+  /**
+   * Starts a node that listens on the loopback, and a store in a folder. Resolves to the node's address. A Helia node
+   * shares its blocks by bitswap too.
+   */
+  open(init: { folder: string; topic: string; isHelia?: boolean }): Promise<string>
   /** Opens a store without a network. Tells how long that took, and by how much the resident memory grew, in MiB. */
   openAlone(folder: string): Promise<{ ms: number; memoryGrowth: number }>
   /** Connects. Resolves to when that began. */

@@ -10,12 +10,17 @@ import { createLibp2p } from 'libp2p'
 
 export type PeerNode = Awaited<ReturnType<typeof createNode>>
 
-export async function createNode() {
-  return await createLibp2p({
+/** How a node is made, in whatever it is. */
+export function nodeOptions() {
+  return {
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     services: { identify: identify(), pubsub: gossipsub() }
-  })
+  }
+}
+
+export async function createNode() {
+  return await createLibp2p(nodeOptions())
 }

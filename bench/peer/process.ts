@@ -87,11 +87,22 @@ export class PeerProcess {
   }
 }
 
+/** How a peer is made. */
+export interface PeerInit {
+  role: string
+  folder: string
+  topic: string
+  /** Whether it shares its blocks by bitswap too. */
+  isHelia?: boolean
+  /** What Node is told. */
+  execArgv?: string[]
+}
+
 /** Starts a peer and opens its store. */
 export async function startPeer(
   scope: Scope,
-  { role, folder, topic, execArgv }: { role: string; folder: string; topic: string; execArgv?: string[] }
+  { role, execArgv, ...init }: PeerInit
 ): Promise<{ peer: PeerProcess; address: string }> {
   const peer = PeerProcess.start(scope, role, execArgv)
-  return { peer, address: await peer.call('open', { folder, topic }) }
+  return { peer, address: await peer.call('open', init) }
 }

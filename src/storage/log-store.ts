@@ -85,9 +85,13 @@ export class LogStore {
     return this.#blocks !== undefined
   }
 
-  /** Makes the blocks of nodes durable there. */
+  /**
+   * Makes the blocks of nodes durable there, all together: a blockstore has much to do beside writing. However it ends,
+   * nothing of it is under way any more.
+   */
   async putBlocks(nodes: Iterable<DagNode>): Promise<void> {
-    for (const { id, bytes } of nodes) await this.#blocks?.put(id, bytes)
+    const puts = Array.from(nodes, async ({ id, bytes }) => await this.#blocks?.put(id, bytes))
+    for (const put of await Promise.allSettled(puts)) if (put.status === 'rejected') throw put.reason
   }
 
   /** Puts the rows of an applied node into a commit. */
@@ -169,12 +173,12 @@ export class LogStore {
   async #hand(first: number, last: number): Promise<LoggedNode[]> {
     const rows = Array.from({ length: last - first + 1 }, (_, index) => this.#layout.log(first + index))
     const values = await this.#rows.getMany(rows)
-    const entries: LoggedNode[] = []
+    const entries: Array<Promise<LoggedNode>> = []
     for (const [index, row] of rows.entries()) {
       const value = values[index]
-      if (value !== undefined) entries.push(await this.#entry(row, value))
+      if (value !== undefined) entries.push(this.#entry(row, value))
     }
-    return entries
+    return await Promise.all(entries)
   }
 
   async #entry(row: string, value: Uint8Array): Promise<LoggedNode> {
