@@ -55,6 +55,12 @@ describe('a run', () => {
     expect(figures[0]?.verdict).toBe(verdict)
   })
 
+  test('that is quick says nothing of a target for the full size', async () => {
+    const figure = { ...rate, isOfFullSize: true }
+    const { figures } = await run(benchmark([{ rate: 0 }, { rate: 99 }], { rate: figure }), options())
+    expect(figures[0]?.verdict).toBeUndefined()
+  })
+
   test('with one wrong answer has no figures, however fast it was', async () => {
     let caught: unknown
     try {
