@@ -56,6 +56,13 @@ const heads: Mutant[] = [
     ['codec/node.test.ts', 'crdt/merge-rule.test.ts']
   ),
   mutant(
+    'spelt-out-version-0-taken',
+    'A CID is read as go-cid reads it, which knows no version 0 that is spelt out.',
+    'codec/wire-cid.ts',
+    ['if (cidVarint(reader) !== 1)', 'if (cidVarint(reader) > 1)'],
+    ['codec/broadcast.test.ts']
+  ),
+  mutant(
     'invalid-delta-drops-links',
     'A block whose delta does not decode is a node all the same, and its links are followed.',
     'codec/node.ts',
