@@ -14,11 +14,12 @@ import type { RowStore } from './row-store.ts'
 import { type AppliedRow, decodeApplied, decodeLog, encodeApplied, encodeLog } from './rows.ts'
 
 /**
- * Enough for what one commit and the streams behind it ask again; each entry takes about 200 bytes. There are two
- * generations of as many: to drop the oldest entry of a large map one by one would cost each commit a walk over the
- * places that earlier drops left empty, a twentieth of a put.
+ * Enough for what eight commits and the streams behind them ask again, and so few that most are still young when they go
+ * and leave nothing behind for a full collection of garbage; each entry takes about 200 bytes. There are two generations
+ * of as many: to drop the oldest entry of a large map one by one would cost each commit a walk over the places that
+ * earlier drops left empty, a twentieth of a put.
  */
-const RECENT_NODES_MAX = 8192
+const RECENT_NODES_MAX = 2048
 
 /** Where blocks live that do not live in the datastore: the parts of interface-blockstore that are used. */
 export interface BlockSource {
