@@ -14,6 +14,7 @@ import { CrdtBatch } from './batch.ts'
 import { checkedDagName, checkedDelete, checkedForeignKey, checkedPut } from './checks.ts'
 import { InvalidOptionError } from './errors.ts'
 import type { Change, Head } from './events.ts'
+import type { Eventual } from './eventual.ts'
 import { explain } from './inspect/explain.ts'
 import { history } from './inspect/history.ts'
 import { rankedVersions, readerOf } from './inspect/versions.ts'
@@ -22,6 +23,7 @@ import { headOf, hexOf } from './notifier.ts'
 import { type PeerState, peerStates } from './peer-states.ts'
 import { applyQuery } from './query.ts'
 import type { Stats } from './stats.ts'
+import type { SetStore } from './storage/set-store.ts'
 import { StoreDag } from './store-dag.ts'
 import type { CheckReport, RepairOptions, VerifyOptions } from './verification.ts'
 import {
@@ -109,8 +111,8 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * @throws NotFoundError if there is none.
    */
   async get(key: Key, options?: AbortOptions): Promise<Uint8Array> {
-    const value = await this.#value(key, options)
-    if (value === undefined) throw new NotFoundError(`There is no value under ${key.toString()}`)
+    const value = await this.#read(key, options, storedValue)
+    if (value === undefined) throw noValue(key)
     return value
   }
 
@@ -120,7 +122,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
   }
 
   async has(key: Key, options?: AbortOptions): Promise<boolean> {
-    return (await this.#value(key, options)) !== undefined
+    return (await this.#read(key, options, storedSize)) !== undefined
   }
 
   /**
@@ -129,7 +131,9 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * @throws NotFoundError if there is none.
    */
   async getSize(key: Key, options?: AbortOptions): Promise<number> {
-    return (await this.get(key, options)).length
+    const size = await this.#read(key, options, storedSize)
+    if (size === undefined) throw noValue(key)
+    return size
   }
 
   /**
@@ -307,11 +311,17 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     return await this.check(options.dryRun !== true, options)
   }
 
-  async #value(key: Key, options: AbortOptions | undefined): Promise<Uint8Array | undefined> {
+  /** At once where the answer is at hand: then a read costs one promise. */
+  #read<T>(
+    key: Key,
+    options: AbortOptions | undefined,
+    read: (sets: SetStore, canonical: string) => Eventual<T>
+  ): Eventual<T> {
     const { sets } = this.replica.stores
     const canonical = checkedForeignKey(key.toString())
     options?.signal?.throwIfAborted()
-    return await untilAborted(sets.value(canonical), options?.signal)
+    const reading = read(sets, canonical)
+    return reading instanceof Promise ? untilAborted(reading, options?.signal) : reading
   }
 
   /** Runs an operation for each item, many at once, and yields what they give in the order of the items. */
@@ -323,6 +333,18 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     const tasks = map(source, (item) => () => run(item))
     yield* untilAbortedEach(parallel(tasks, { concurrency: CONCURRENCY, ordered: true }), signal)
   }
+}
+
+function storedValue(sets: SetStore, key: string): Eventual<Uint8Array | undefined> {
+  return sets.value(key)
+}
+
+function storedSize(sets: SetStore, key: string): Eventual<number | undefined> {
+  return sets.size(key)
+}
+
+function noValue(key: Key): NotFoundError {
+  return new NotFoundError(`There is no value under ${key.toString()}`)
 }
 
 async function* map<T, R>(

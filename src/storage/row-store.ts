@@ -220,8 +220,8 @@ class LevelRows implements RowStore {
     this.#isNative = level.supports?.getSync === true && typeof level.getSync === 'function'
   }
 
-  async get(row: string): Promise<Uint8Array | undefined> {
-    return await this.#level.get(row, ENCODINGS)
+  get(row: string): Promise<Uint8Array | undefined> {
+    return this.#level.get(row, ENCODINGS)
   }
 
   getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>> {

@@ -11,6 +11,7 @@ import type { Version } from '../crdt/winner.ts'
 import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
+import type { ReadCache, ReadCounters } from './read-cache.ts'
 import type { RowStore } from './row-store.ts'
 import {
   type CurrentRow,
@@ -26,16 +27,47 @@ import {
 export class SetStore {
   readonly #rows: RowStore
   readonly #layout: Layout
+  readonly #cache: ReadCache | undefined
 
-  constructor(rows: RowStore, layout: Layout) {
+  /** @param cache - of values; whoever commits keeps it in step. */
+  constructor(rows: RowStore, layout: Layout, cache?: ReadCache) {
     this.#rows = rows
     this.#layout = layout
+    this.#cache = cache
   }
 
-  async value(key: string): Promise<Uint8Array | undefined> {
+  /** Zero where there is no cache. */
+  get counters(): ReadCounters {
+    return this.#cache?.counters ?? { cacheHits: 0, cacheMisses: 0 }
+  }
+
+  /** The value of a key, in bytes that are the caller's own; at once where it was read or written lately. */
+  value(key: string): Eventual<Uint8Array | undefined> {
     const row = this.#layout.current(key)
-    const bytes = await this.#rows.get(row)
-    return bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+    const known = this.#cache?.get(row)
+    if (known === undefined) return this.#readValue(row)
+    return known === null ? undefined : new Uint8Array(known)
+  }
+
+  /** The length of a key's value, where it has one. */
+  size(key: string): Eventual<number | undefined> {
+    const row = this.#layout.current(key)
+    const known = this.#cache?.get(row)
+    if (known !== undefined) return known?.length
+    return this.#readValue(row).then((value) => value?.length)
+  }
+
+  async #readValue(row: string): Promise<Uint8Array | undefined> {
+    const ticket = this.#cache?.beginRead(row)
+    try {
+      const bytes = await this.#rows.get(row)
+      const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+      this.#cache?.endRead(row, ticket, value)
+      return value
+    } catch (error) {
+      this.#cache?.failRead(row, ticket)
+      throw error
+    }
   }
 
   /** The version whose value the key has. */
