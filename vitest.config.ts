@@ -84,6 +84,8 @@ export default defineConfig({
           include: ['test/interop/**/*.test.ts'],
           globalSetup: ['test/interop/go-build.ts'],
           pool: 'forks',
+          // After all others, since some of its tests are about speed.
+          sequence: { groupOrder: 2 },
           // Each file has peers of its own, and loading Helia anew for each would take longer than its tests.
           isolate: false,
           fileParallelism: false,

@@ -16,6 +16,12 @@ export interface Figure {
   bar?: number
   /** What is to be reached in the end. */
   target?: number | undefined
+  /**
+   * Whether bar and target are for the size of a full run, so that a quick one says nothing of them.
+   *
+   * @default false
+   */
+  isOfFullSize?: boolean
   /** Who has to take part for there to be a figure. */
   rival?: RivalName
 }

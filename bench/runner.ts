@@ -19,7 +19,7 @@ export interface FigureResult extends Figure {
   min: number
   max: number
   samples: number[]
-  /** Absent where there is nothing to reach. */
+  /** Absent where there is nothing to reach, or not at this size. */
   verdict?: 'target' | 'bar' | 'below'
 }
 
@@ -38,7 +38,7 @@ export async function run(benchmark: Benchmark, options: RunOptions): Promise<Re
   const seconds = (): number => (performance.now() - start) / 1000
   try {
     const samples = await Scope.run(options, (scope) => sample(benchmark, scope))
-    return { name, about, seconds: seconds(), figures: figuresOf(benchmark, samples) }
+    return { name, about, seconds: seconds(), figures: figuresOf(benchmark, samples, options.quick) }
   } catch (error) {
     return { name, about, seconds: seconds(), figures: [], error: describeError(error) }
   }
@@ -59,7 +59,7 @@ async function sample(benchmark: Benchmark, scope: Scope): Promise<Sample[]> {
   return samples
 }
 
-function figuresOf(benchmark: Benchmark, samples: readonly Sample[]): FigureResult[] {
+function figuresOf(benchmark: Benchmark, samples: readonly Sample[], quick: boolean): FigureResult[] {
   return Object.entries(benchmark.figures).flatMap(([name, figure]) => {
     const values = samples.flatMap((figures) => figures[name] ?? [])
     // A rival that failed on the way gives no figure. What is ours is there, or it is a mistake to be seen.
@@ -72,7 +72,7 @@ function figuresOf(benchmark: Benchmark, samples: readonly Sample[]): FigureResu
       min: Math.min(...values),
       max: Math.max(...values),
       samples: values,
-      ...verdictOf(figure, middle)
+      ...(quick && figure.isOfFullSize ? {} : verdictOf(figure, middle))
     }
   })
 }

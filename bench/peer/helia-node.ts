@@ -8,5 +8,7 @@ import { createHeliaLight } from 'helia'
 import { nodeOptions } from './node.ts'
 
 export async function createHeliaNode() {
-  return await withBitswap(withLibp2pLight(createHeliaLight(), nodeOptions())).start()
+  return await withBitswap(withLibp2pLight(createHeliaLight(), nodeOptions()), {
+    sendWantlistDebounce: 0
+  }).start()
 }

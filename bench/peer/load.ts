@@ -10,7 +10,7 @@ import type { MemorySample, PeerLoad } from './messages.ts'
 const RESOLUTION_MS = 5
 const MEMORY_INTERVAL_MS = 20
 /** How often what was seen is kept. */
-const MEMORY_SAMPLE_S = 0.25
+const MEMORY_SAMPLE_S = 1
 
 /**
  * Begins to watch this process.

@@ -31,7 +31,7 @@ export interface PeerLoad {
   memoryGrowth: number
   /** The heap of JavaScript at its largest, in MiB. */
   heapMax: number
-  /** How heap and resident memory went, a few times a second. */
+  /** How heap and resident memory went, once a second. */
   memory: MemorySample[]
   /** Processor time of all threads, in milliseconds. */
   cpuMs: number

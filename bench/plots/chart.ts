@@ -69,7 +69,7 @@ export function chartOf({ about, x, y, points }: CurveResult): ChartOption {
       }
     },
     legend: { selectedMode: false, bottom: 8, textStyle: { fontSize: 12, color: '#333' }, itemGap: 32 },
-    grid: { left: 76, right: 28, top: 60, bottom: lines.size > 3 ? 132 : 92 },
+    grid: { left: 76, right: 28, top: 60, bottom: lines.size > 4 ? 132 : 92 },
     xAxis: axisOf(
       x,
       points.map((point) => point.x),

@@ -74,9 +74,12 @@ function withUnit(value: number, unit: string): string {
 
 /** Whether a target is met, and by how much or how nearly. */
 export function standingOf({ median, target = 0, better, verdict }: FigureResult): string {
+  if (verdict === undefined) return 'a full run will tell'
   const ratio = better === 'more' ? median / target : target / median
   if (!Number.isFinite(ratio)) return verdict === 'target' ? 'met' : 'not met'
-  return verdict === 'target' ? `met, ${short(ratio)} times over` : `**not met**: ${short(ratio)} of it`
+  if (verdict === 'target') return `met, ${short(ratio)} times over`
+  const share = short(ratio)
+  return `**not met**: ${share === '1' ? 'hardly less than it' : `${share} of it`}`
 }
 
 /** The store beside its rivals: every figure of one. */
@@ -88,7 +91,7 @@ export function rivalsTable({ results, absent = {} }: Measured<Result>): string 
         const { rival = '' } = figure
         const ratio = figures.find((one) => one.unit === 'x' && isRatioOf(one.name, figure.name, rival))
         return [
-          `\`${name}\`${figure.name === rival ? '' : ` at ${figure.name.split(':')[0]}`}`,
+          `\`${name}\`${labelOf(figure.name, rival)}`,
           rival,
           withUnit(figure.median, figure.unit),
           ratio === undefined ? '' : `${short(ratio.median)} (${short(ratio.min)} to ${short(ratio.max)})`
@@ -105,28 +108,31 @@ export function rivalsTable({ results, absent = {} }: Measured<Result>): string 
   ].join('\n')
 }
 
+/** What sets one figure of a rival apart from its others. */
+function labelOf(figure: string, rival: string): string {
+  if (figure === rival) return ''
+  return figure.endsWith(`: ${rival}`) ? ` at ${figure.split(':')[0]}` : `, ${figure}`
+}
+
 function isRatioOf(name: string, figure: string, rival: string): boolean {
   return name === figure.replace(rival, `x ${rival}`)
 }
 
-/** How far each path is from what bounds it on this machine. */
+/** How far each path is from what bounds it: the ratio of the two at their best, which is when least disturbed them. */
 export function ceilingsTable({ results }: Measured<Result>): string {
   const figureOf = (benchmark: string, figure: string): FigureResult | undefined =>
     results.find(({ name }) => name === benchmark)?.figures.find(({ name }) => name === figure)
-  const rows = CEILINGS.flatMap(({ path, figure, ceiling, why }) => {
-    const [ours, bound] = [figureOf(...figure), figureOf('ceilings', ceiling)]
-    if (ours === undefined || bound === undefined) return []
+  const rows = CEILINGS.flatMap(({ path, benchmark, figure, ceiling, bound }) => {
+    const ours = figureOf(benchmark, figure)
+    const theirs = ceiling === undefined ? undefined : figureOf('ceilings', ceiling)
+    if (ours === undefined || (ceiling !== undefined && theirs === undefined)) return []
+    if (theirs === undefined)
+      return [[path, bound, short(ours.median), `${short(ours.min)} to ${short(ours.max)}`]]
     return [
-      [
-        path,
-        withUnit(ours.median, ours.unit),
-        `${ceiling}: ${withUnit(bound.median, bound.unit)}`,
-        short(ours.median / bound.median),
-        why
-      ]
+      [path, bound, short(ours.max / theirs.max), `${withUnit(ours.max, ours.unit)} of ${short(theirs.max)}`]
     ]
   })
-  return table(['path', 'rate', 'ceiling', 'of it', 'why this one'], rows)
+  return table(['path', 'what it does at least', 'share of that speed', 'from'], rows)
 }
 
 /** Shares of each profiled process, a row each. */

@@ -1,8 +1,8 @@
 /**
  * The rivals of one benchmark of local work: each does the same as the store, in its turn.
  *
- * Invariant: a rival that fails is out of the benchmark, and of the run's list of those that took part with a reason; it
- * never gives a figure for part of its samples.
+ * Invariant: a rival that fails is out of the benchmark, and why is noted for the end of the run; it never gives a figure
+ * for part of its samples.
  */
 import type { Figure, Sample } from '../benchmark.ts'
 import type { Scope } from '../scope.ts'
@@ -20,7 +20,7 @@ const RIVALS: Record<RivalName, { share: number; keysMax: number }> = {
   OrbitDB: { share: 0.02, keysMax: 2000 }
 }
 
-/** What a rival is to reach, by name: how many times as fast as it the store has to be. */
+/** How many times as fast as each rival the store has to be; nothing where that is only told. */
 export type RivalTargets = Partial<Record<RivalName, number | undefined>>
 
 /** The name of the figure that tells how many times as fast as a rival the store is. */

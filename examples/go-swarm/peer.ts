@@ -30,7 +30,8 @@ export async function openPeer(folder: string, topic: string) {
     streamMuxers: [yamux()],
     services: { identify: identify(), pubsub: gossipsub() }
   })
-  const helia = await withBitswap(light).start()
+  // A linear history has one block to ask for at a time, so that waiting for more costs time and gains nothing.
+  const helia = await withBitswap(light, { sendWantlistDebounce: 0 }).start()
 
   // Everything that a Go peer needs is in this line.
   const store = await createCrdtDatastore({ datastore, topic, ...overHelia(helia) })

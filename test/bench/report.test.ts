@@ -67,6 +67,10 @@ test('a target is met so many times over, or missed by so much, whichever is bet
   const less = { name: 'a', better: 'less' as const, target: 20 }
   expect(standingOf(figure({ ...less, median: 10, verdict: 'target' }))).toBe('met, 2 times over')
   expect(standingOf(figure({ ...less, median: 40, verdict: 'below' }))).toBe('**not met**: 0.5 of it')
+  expect(standingOf(figure({ ...less, median: 20.0001, verdict: 'below' }))).toBe(
+    '**not met**: hardly less than it'
+  )
+  expect(standingOf(figure({ ...less, median: 10 }))).toBe('a full run will tell')
   expect(standingOf(figure({ ...less, target: 0, median: 0, verdict: 'target' }))).toBe('met')
 })
 
@@ -111,17 +115,21 @@ test('the table of rivals has a row for each of their figures with the ratio, an
   ])
 })
 
-test('a path is held against its ceiling, where both were measured', () => {
+test('a path is held against what bounds it: in turns, or by the best of both', () => {
   const table = ceilingsTable(
     measured([
-      result('ceilings', [figure({ name: 'datastore-level get', median: 100 })]),
-      result('get', [figure({ name: 'rate', median: 90 })]),
-      result('put', [figure({ name: 'rate', median: 1 })])
+      result('ceilings', [figure({ name: 'dag-pb, sha-256 and CID', median: 60, max: 100 })]),
+      result('get', [figure({ name: 'cold', median: 0.9, min: 0.8, max: 1 })]),
+      result('catch-up', [figure({ name: 'rate', median: 9, max: 20 })])
     ])
   )
   expect(table.split('\n').slice(2)).toEqual([
-    '| a get of a key not read lately | 90 /s | datastore-level get: 100 /s | 0.9 | a get is one read |'
+    '| a get of a key not read lately | a raw get | 0.9 | 0.8 to 1 |',
+    '| a delta that a fresh peer catches up with | encoding and hashing a node of its size | 0.2 | 20 /s of 100 |'
   ])
+  expect(
+    ceilingsTable(measured([result('catch-up', [figure({ name: 'rate', median: 9 })])])).split('\n')
+  ).toHaveLength(2)
 })
 
 test('profiles have a row for each process, and the category with the most time first', () => {

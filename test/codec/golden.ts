@@ -62,7 +62,10 @@ export function inBase64(state: Iterable<readonly [string, Uint8Array]>): Record
 }
 
 function readVectors(): Array<{ name: string; vector: JsonVector }> {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  // Those in a folder are of the tests' own Go peer: `npm run vectors` makes them anew.
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.json')
+  )
   return names.sort().map((name) => {
     const vector = JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as JsonVector
     return { name, vector }

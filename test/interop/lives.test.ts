@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { deleteFolders, temporaryFolder } from '../e2e/folders.ts'
 import { killLineProcesses, LineProcess } from '../e2e/line-process.ts'
-import { describeEachBuild } from './builds.ts'
+import { describeEachBuild, describeRelease } from './builds.ts'
 import { base64, type GoPeer } from './go-peer.ts'
 import { Swarm } from './swarm.ts'
 import { bytes, key, remove, textOf, write } from './ts-calls.ts'
@@ -130,7 +130,10 @@ describeEachBuild('peers on disk', (program) => {
     expect(await textOf(ts, '/killed/go/1')).toBe('1')
     expect(await again.get(`/killed/ts/${BEFORE_KILL - 1}`)).toEqual(bytes(`${BEFORE_KILL - 1}`))
   })
+})
 
+// What kind of Go peer is there makes no difference to it.
+describeRelease('peers on disk', (program) => {
   test('of TypeScript that are killed in the middle of writing keep all that was acknowledged', async () => {
     swarm = new Swarm(program)
     const folder = await temporaryFolder()

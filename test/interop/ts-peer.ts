@@ -80,15 +80,15 @@ type HeliaNode = Awaited<ReturnType<typeof startHelia>>
 
 async function startHelia(datastore: Datastore) {
   const helia = createHeliaLight({ blockstore: new DatastoreBlocks(datastore), datastore })
-  const node = withBitswap(
-    withLibp2pLight(helia, {
-      privateKey: await generateKeyPair('Ed25519'),
-      addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-      services: { identify: identify(), pubsub: gossipsub({ scoreParams }) }
-    })
-  )
+  const connected = withLibp2pLight(helia, {
+    privateKey: await generateKeyPair('Ed25519'),
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), pubsub: gossipsub({ scoreParams }) }
+  })
+  // Otherwise it waits for 10 ms for more wants, and a linear history has but one at a time.
+  const node = withBitswap(connected, { sendWantlistDebounce: 0 })
   return await node.start()
 }

@@ -51,9 +51,16 @@ const heads: Mutant[] = [
   mutant(
     'cidv0-link-is-foreign',
     'CIDv0 and CIDv1 of one block are one node, in links too.',
-    'codec/dag-pb.ts',
+    'codec/wire-cid.ts',
     ['return blockIdFromDigest(reader.take(DIGEST_LENGTH))', 'return undefined'],
     ['codec/node.test.ts', 'crdt/merge-rule.test.ts']
+  ),
+  mutant(
+    'spelt-out-version-0-taken',
+    'A CID is read as go-cid reads it, which knows no version 0 that is spelt out.',
+    'codec/wire-cid.ts',
+    ['if (cidVarint(reader) !== 1)', 'if (cidVarint(reader) > 1)'],
+    ['codec/broadcast.test.ts']
   ),
   mutant(
     'invalid-delta-drops-links',
