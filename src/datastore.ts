@@ -21,9 +21,8 @@ import { rankedVersions, readerOf } from './inspect/versions.ts'
 import { StoreLifecycle } from './lifecycle.ts'
 import { headOf, hexOf } from './notifier.ts'
 import { type PeerState, peerStates } from './peer-states.ts'
-import { applyQuery } from './query.ts'
 import type { Stats } from './stats.ts'
-import type { SetStore } from './storage/set-store.ts'
+import type { Entry, SetStore } from './storage/set-store.ts'
 import { StoreDag } from './store-dag.ts'
 import type { CheckReport, RepairOptions, VerifyOptions } from './verification.ts'
 import {
@@ -181,20 +180,23 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * Keys and values whose key starts with a prefix (`startsWith` on the text of the key), filtered, ordered and
    * cut as interface-datastore has it. The order is not defined unless it is asked for.
    */
-  async *query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
-    const { replica } = this
-    const pairs = map(replica.stores.sets.entries(query.prefix ?? ''), ({ key, value }) => ({
-      key: new Key(key, false),
-      value
-    }))
-    yield* this.reading(replica, applyQuery(pairs, query), options?.signal)
+  query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
+    const pair = ({ key, value }: Entry): Pair => ({ key: new Key(key, false), value })
+    return this.reading(
+      ({ stores }) => map(stores.sets.entries(query.prefix ?? ''), (entries) => entries.map(pair)),
+      query,
+      options?.signal
+    )
   }
 
   /** The same for keys alone. Values are not read. */
-  async *queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
-    const { replica } = this
-    const keys = map(replica.stores.sets.keys(query.prefix ?? ''), (key) => new Key(key, false))
-    yield* this.reading(replica, applyQuery(keys, query), options?.signal)
+  queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
+    const keyOf = (key: string): Key => new Key(key, false)
+    return this.reading(
+      ({ stores }) => map(stores.sets.keys(query.prefix ?? ''), (keys) => keys.map(keyOf)),
+      query,
+      options?.signal
+    )
   }
 
   /** The heads of all DAGs, or of one, greatest priority first. */
@@ -266,9 +268,12 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * below the newer ones, as in go-ds-crdt, until a delete names them. A delete and a put in one batch leave one.
    */
   async *getAll(key: Key, options?: AbortOptions): AsyncGenerator<KeyVersion> {
-    const { replica } = this
-    const versions = rankedVersions(readerOf(replica.stores), checkedForeignKey(key.toString()))
-    yield* this.reading(replica, map(versions, versionOf), options?.signal)
+    const canonical = checkedForeignKey(key.toString())
+    yield* this.reading(
+      ({ stores }) => map(rankedVersions(readerOf(stores), canonical), (version) => [versionOf(version)]),
+      {},
+      options?.signal
+    )
   }
 
   /**
@@ -281,8 +286,12 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     const { replica } = this
     const limit = checkedCount('limit', options.limit)
     const before = Math.min(checkedCount('before', options.before), replica.state.committed.sequence + 1)
-    const nodes = history(readerOf(replica.stores), checkedForeignKey(key.toString()), before)
-    yield* this.reading(replica, applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
+    const canonical = checkedForeignKey(key.toString())
+    yield* this.reading(
+      ({ stores }) => map(history(readerOf(stores), canonical, before), (node) => [historyEntryOf(node)]),
+      { limit },
+      options.signal
+    )
   }
 
   /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. @throws InvalidOptionError */

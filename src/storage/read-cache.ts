@@ -36,9 +36,13 @@ class Generation {
   readonly values = new Map<string, Uint8Array | null>()
   bytes = 0
 
-  delete(row: string, value: Uint8Array | null): void {
+  /** @returns whether it was there. */
+  drop(row: string): boolean {
+    const value = this.values.get(row)
+    if (value === undefined) return false
     this.values.delete(row)
     this.bytes -= bytesOf(row, value)
+    return true
   }
 }
 
@@ -80,7 +84,7 @@ export class ReadCache {
         this.counters.cacheMisses += 1
         return undefined
       }
-      this.#old.delete(row, value)
+      this.#old.drop(row)
       this.#add(row, value)
     }
     this.counters.cacheHits += 1
@@ -152,13 +156,7 @@ export class ReadCache {
 
   /** @returns whether it was there. */
   #drop(row: string): boolean {
-    for (const generation of [this.#young, this.#old]) {
-      const value = generation.values.get(row)
-      if (value === undefined) continue
-      generation.delete(row, value)
-      return true
-    }
-    return false
+    return this.#young.drop(row) || this.#old.drop(row)
   }
 
   /** @returns whether this was the newest read of its row, and no commit of it has begun since. */

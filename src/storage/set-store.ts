@@ -24,6 +24,12 @@ import {
   encodePriority
 } from './rows.ts'
 
+/** A key and its value. */
+export interface Entry {
+  key: string
+  value: Uint8Array
+}
+
 export class SetStore {
   readonly #rows: RowStore
   readonly #layout: Layout
@@ -88,19 +94,22 @@ export class SetStore {
     }
   }
 
-  /** Keys that start with a prefix, with their values. */
-  async *entries(prefix: string): AsyncGenerator<{ key: string; value: Uint8Array }> {
-    for await (const { row, value } of this.#rows.scan(this.#layout.currentPrefix(prefix))) {
-      const key = this.#layout.keyOfCurrent(row)
-      if (key.startsWith(prefix)) yield { key, value: decodeCurrentValue(row, value) }
+  /** Keys that start with a prefix, with their values, in hands as the datastore gives them. */
+  async *entries(prefix: string): AsyncGenerator<Entry[]> {
+    for await (const rows of this.#rows.scanHands(this.#layout.currentPrefix(prefix))) {
+      const entries: Entry[] = []
+      for (const { row, value } of rows) {
+        const key = this.#layout.keyOfCurrent(row)
+        if (key.startsWith(prefix)) entries.push({ key, value: decodeCurrentValue(row, value) })
+      }
+      yield entries
     }
   }
 
-  /** Keys that start with a prefix. Values are not read. */
-  async *keys(prefix: string): AsyncGenerator<string> {
-    for await (const row of this.#rows.scanKeys(this.#layout.currentPrefix(prefix))) {
-      const key = this.#layout.keyOfCurrent(row)
-      if (key.startsWith(prefix)) yield key
+  /** Keys that start with a prefix, in hands. Values are not read. */
+  async *keys(prefix: string): AsyncGenerator<string[]> {
+    for await (const rows of this.#rows.scanKeyHands(this.#layout.currentPrefix(prefix))) {
+      yield rows.map((row) => this.#layout.keyOfCurrent(row)).filter((key) => key.startsWith(prefix))
     }
   }
 
