@@ -17,6 +17,7 @@ import type { DagNode } from '../codec/node.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { Limits } from '../options.ts'
 import type { ReplicaCounters } from './counters.ts'
+import { Newcomers } from './newcomers.ts'
 import type { Broadcaster, Clock, Logger, Random } from './ports.ts'
 
 export interface AnnouncerInit {
@@ -43,25 +44,30 @@ export class Announcer {
   #backlogBytes = 0
   /** Heads that somebody said since the last rebroadcast, us included. */
   readonly #said = new Set<BlockId>()
+  readonly #newcomers: Newcomers
   #rebroadcastTimer: unknown
   #relayTimer: unknown
-  #newcomerTimer: unknown
-  #newcomersToldAt = Number.NEGATIVE_INFINITY
-  /** Somebody was there before this began. */
-  #hasEarlyNewcomer = false
   #flushTimer: unknown
   #flushedAt = Number.NEGATIVE_INFINITY
   #sending: Promise<void> | undefined
   #stopped = true
 
   constructor(init: AnnouncerInit) {
+    const { clock, limits } = init
     this.#init = init
+    this.#newcomers = new Newcomers({
+      ...{ clock, limits },
+      tell: () => {
+        this.#said.clear()
+        this.learned()
+      }
+    })
   }
 
   start(): void {
     this.#stopped = false
     this.#scheduleRebroadcast()
-    if (this.#hasEarlyNewcomer) this.newcomer()
+    this.#newcomers.start()
   }
 
   /** Says what still waits to be said, and nothing after it. */
@@ -70,7 +76,8 @@ export class Announcer {
     this.#flush()
     const last = this.#sending
     const { clock } = this.#init
-    for (const timer of [this.#rebroadcastTimer, this.#relayTimer, this.#newcomerTimer, this.#flushTimer])
+    this.#newcomers.stop()
+    for (const timer of [this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer])
       clock.clearTimeout(timer)
     this.#flushTimer = undefined
     this.#relayTimer = undefined
@@ -118,19 +125,10 @@ export class Announcer {
 
   /**
    * Somebody came who heard nothing of what was said before, and to whom nothing can be told otherwise. All heads are
-   * said again, but for those that somebody says meanwhile; no more often than once in a while, however many come.
+   * said again, but for those that somebody says meanwhile.
    */
   newcomer(): void {
-    if (this.#stopped) this.#hasEarlyNewcomer = true
-    if (this.#stopped || this.#newcomerTimer !== undefined) return
-    const { clock, limits } = this.#init
-    const wait = Math.max(0, this.#newcomersToldAt + limits.newcomerGapMs - clock.now())
-    this.#newcomerTimer = clock.setTimeout(() => {
-      this.#newcomerTimer = undefined
-      this.#newcomersToldAt = clock.now()
-      this.#said.clear()
-      this.learned()
-    }, wait)
+    this.#newcomers.came()
   }
 
   #relayIn(ms: number): void {

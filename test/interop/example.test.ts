@@ -19,7 +19,9 @@ afterEach(async () => {
 describeEachBuild('the example of a peer among Go peers', (program) => {
   test('shares puts and deletes with one, also those of before it came and before a restart', async () => {
     const folder = await temporaryFolder()
-    const go = await GoPeer.start({ program, name: 'example', topic: TOPIC })
+    // What Go says before its mesh has formed nobody hears, until it says it again.
+    const flags = { rebroadcast: '1s' }
+    const go = await GoPeer.start({ program, name: 'example', topic: TOPIC, flags })
     try {
       const start = async (): Promise<LineProcess> => {
         const example = new LineProcess('examples/go-swarm/main.ts', [folder])

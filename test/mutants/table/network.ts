@@ -346,15 +346,22 @@ const others: Mutant[] = [
   mutant(
     'newcomers-told-each',
     'However many peers come, all heads are said again no more often than once in a while.',
-    'replica/announce.ts',
-    ['Math.max(0, this.#newcomersToldAt + limits.newcomerGapMs - clock.now())', '0'],
+    'replica/newcomers.ts',
+    ['Math.max(0, this.#toldAt + limits.newcomerGapMs - clock.now())', '0'],
+    ['replica/announce.test.ts']
+  ),
+  mutant(
+    'newcomer-told-once',
+    'A newcomer is told once more when gossip has had the time to reach it.',
+    'replica/newcomers.ts',
+    ['const TIMES = 2', 'const TIMES = 1'],
     ['replica/announce.test.ts']
   ),
   mutant(
     'newcomer-before-start-forgotten',
     'A peer that is on the topic when a store starts is told its heads.',
-    'replica/announce.ts',
-    ['if (this.#hasEarlyNewcomer) this.newcomer()', ''],
+    'replica/newcomers.ts',
+    ['if (this.#timesLeft > 0) this.#tellIn(0)', ''],
     ['replica/announce.test.ts']
   ),
   mutant(
@@ -392,10 +399,7 @@ const end: Mutant[] = [
     'timer-of-rebroadcast-left',
     'A close leaves no timer running: rebroadcasts.',
     'replica/announce.ts',
-    [
-      '[this.#rebroadcastTimer, this.#relayTimer, this.#newcomerTimer, this.#flushTimer]',
-      '[this.#relayTimer, this.#newcomerTimer, this.#flushTimer]'
-    ],
+    ['[this.#rebroadcastTimer, this.#relayTimer, this.#flushTimer]', '[this.#relayTimer, this.#flushTimer]'],
     ['replica/close.test.ts', 'replica/announce.test.ts']
   ),
   mutant(
