@@ -137,9 +137,8 @@ export class ReadCache {
     return { adopt, abandon }
   }
 
-  /** Keeps a copy. */
+  /** Keeps a copy of what is not here: a row that is being read or committed never is. */
   #put(row: string, value: Uint8Array | undefined): void {
-    this.#drop(row)
     if (bytesOf(row, value) > this.#generationBytesMax) return
     this.#add(row, value === undefined ? null : new Uint8Array(value))
   }
