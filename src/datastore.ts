@@ -14,14 +14,15 @@ import { CrdtBatch } from './batch.ts'
 import { checkedDagName, checkedDelete, checkedForeignKey, checkedPut } from './checks.ts'
 import { InvalidOptionError } from './errors.ts'
 import type { Change, Head } from './events.ts'
+import type { Eventual } from './eventual.ts'
 import { explain } from './inspect/explain.ts'
 import { history } from './inspect/history.ts'
 import { rankedVersions, readerOf } from './inspect/versions.ts'
 import { StoreLifecycle } from './lifecycle.ts'
 import { headOf, hexOf } from './notifier.ts'
 import { type PeerState, peerStates } from './peer-states.ts'
-import { applyQuery } from './query.ts'
 import type { Stats } from './stats.ts'
+import type { Entry, SetStore } from './storage/set-store.ts'
 import { StoreDag } from './store-dag.ts'
 import type { CheckReport, RepairOptions, VerifyOptions } from './verification.ts'
 import {
@@ -109,8 +110,8 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * @throws NotFoundError if there is none.
    */
   async get(key: Key, options?: AbortOptions): Promise<Uint8Array> {
-    const value = await this.#value(key, options)
-    if (value === undefined) throw new NotFoundError(`There is no value under ${key.toString()}`)
+    const value = await this.#read(key, options, storedValue)
+    if (value === undefined) throw noValue(key)
     return value
   }
 
@@ -120,7 +121,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
   }
 
   async has(key: Key, options?: AbortOptions): Promise<boolean> {
-    return (await this.#value(key, options)) !== undefined
+    return (await this.#read(key, options, storedSize)) !== undefined
   }
 
   /**
@@ -129,7 +130,9 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * @throws NotFoundError if there is none.
    */
   async getSize(key: Key, options?: AbortOptions): Promise<number> {
-    return (await this.get(key, options)).length
+    const size = await this.#read(key, options, storedSize)
+    if (size === undefined) throw noValue(key)
+    return size
   }
 
   /**
@@ -177,20 +180,23 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * Keys and values whose key starts with a prefix (`startsWith` on the text of the key), filtered, ordered and
    * cut as interface-datastore has it. The order is not defined unless it is asked for.
    */
-  async *query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
-    const { replica } = this
-    const pairs = map(replica.stores.sets.entries(query.prefix ?? ''), ({ key, value }) => ({
-      key: new Key(key, false),
-      value
-    }))
-    yield* this.reading(replica, applyQuery(pairs, query), options?.signal)
+  query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
+    const pair = ({ key, value }: Entry): Pair => ({ key: new Key(key, false), value })
+    return this.reading(
+      ({ stores }) => map(stores.sets.entries(query.prefix ?? ''), (entries) => entries.map(pair)),
+      query,
+      options?.signal
+    )
   }
 
   /** The same for keys alone. Values are not read. */
-  async *queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
-    const { replica } = this
-    const keys = map(replica.stores.sets.keys(query.prefix ?? ''), (key) => new Key(key, false))
-    yield* this.reading(replica, applyQuery(keys, query), options?.signal)
+  queryKeys(query: KeyQuery, options?: AbortOptions): AsyncGenerator<Key> {
+    const keyOf = (key: string): Key => new Key(key, false)
+    return this.reading(
+      ({ stores }) => map(stores.sets.keys(query.prefix ?? ''), (keys) => keys.map(keyOf)),
+      query,
+      options?.signal
+    )
   }
 
   /** The heads of all DAGs, or of one, greatest priority first. */
@@ -262,9 +268,12 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
    * below the newer ones, as in go-ds-crdt, until a delete names them. A delete and a put in one batch leave one.
    */
   async *getAll(key: Key, options?: AbortOptions): AsyncGenerator<KeyVersion> {
-    const { replica } = this
-    const versions = rankedVersions(readerOf(replica.stores), checkedForeignKey(key.toString()))
-    yield* this.reading(replica, map(versions, versionOf), options?.signal)
+    const canonical = checkedForeignKey(key.toString())
+    yield* this.reading(
+      ({ stores }) => map(rankedVersions(readerOf(stores), canonical), (version) => [versionOf(version)]),
+      {},
+      options?.signal
+    )
   }
 
   /**
@@ -277,8 +286,12 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     const { replica } = this
     const limit = checkedCount('limit', options.limit)
     const before = Math.min(checkedCount('before', options.before), replica.state.committed.sequence + 1)
-    const nodes = history(readerOf(replica.stores), checkedForeignKey(key.toString()), before)
-    yield* this.reading(replica, applyQuery(map(nodes, historyEntryOf), { limit }), options.signal)
+    const canonical = checkedForeignKey(key.toString())
+    yield* this.reading(
+      ({ stores }) => map(history(readerOf(stores), canonical, before), (node) => [historyEntryOf(node)]),
+      { limit },
+      options.signal
+    )
   }
 
   /** Why a key has its value: its versions, and the rule that decided. `text` says it in words. @throws InvalidOptionError */
@@ -307,11 +320,17 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     return await this.check(options.dryRun !== true, options)
   }
 
-  async #value(key: Key, options: AbortOptions | undefined): Promise<Uint8Array | undefined> {
+  /** At once where the answer is at hand: then a read costs one promise. */
+  #read<T>(
+    key: Key,
+    options: AbortOptions | undefined,
+    read: (sets: SetStore, canonical: string) => Eventual<T>
+  ): Eventual<T> {
     const { sets } = this.replica.stores
     const canonical = checkedForeignKey(key.toString())
     options?.signal?.throwIfAborted()
-    return await untilAborted(sets.value(canonical), options?.signal)
+    const reading = read(sets, canonical)
+    return reading instanceof Promise ? untilAborted(reading, options?.signal) : reading
   }
 
   /** Runs an operation for each item, many at once, and yields what they give in the order of the items. */
@@ -323,6 +342,18 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     const tasks = map(source, (item) => () => run(item))
     yield* untilAbortedEach(parallel(tasks, { concurrency: CONCURRENCY, ordered: true }), signal)
   }
+}
+
+function storedValue(sets: SetStore, key: string): Eventual<Uint8Array | undefined> {
+  return sets.value(key)
+}
+
+function storedSize(sets: SetStore, key: string): Eventual<number | undefined> {
+  return sets.size(key)
+}
+
+function noValue(key: Key): NotFoundError {
+  return new NotFoundError(`There is no value under ${key.toString()}`)
 }
 
 async function* map<T, R>(

@@ -12,6 +12,7 @@ import { GuardedEventTarget } from './events.ts'
 import { replay } from './inspect/replay.ts'
 import { changeOf, type Hooks, Notifier } from './notifier.ts'
 import type { Limits } from './options.ts'
+import { applyQuery, type QueryTail } from './query.ts'
 import type { ReplicaListener } from './replica/listener.ts'
 import type { Clock, Logger } from './replica/ports.ts'
 import type { Replica } from './replica/replica.ts'
@@ -171,16 +172,26 @@ export abstract class StoreLifecycle extends GuardedEventTarget {
   /**
    * Yields what is read of a replica until the signal is aborted, and no longer than the replica can be used, so that
    * a reader who goes on after a stop holds no iterator of the datastore open.
+   *
+   * @param read - what there is, in hands.
    */
-  protected async *reading<T>(
-    replica: Replica,
-    source: AsyncGenerator<T>,
+  protected reading<T>(
+    read: (replica: Replica) => AsyncGenerator<readonly T[]>,
+    query: QueryTail<T>,
     signal: AbortSignal | undefined
   ): AsyncGenerator<T> {
-    for await (const item of untilAbortedEach(source, signal)) {
+    let replica: Replica | undefined
+    const usable = (): Replica => {
+      signal?.throwIfAborted()
+      replica ??= this.replica
       replica.assertUsable()
-      yield item
+      return replica
     }
+    // Nothing happens before the first item is asked for.
+    const hands = async function* (): AsyncGenerator<readonly T[]> {
+      yield* untilAbortedEach(read(usable()), signal)
+    }
+    return applyQuery(hands(), query, usable)
   }
 
   protected get replica(): Replica {

@@ -112,6 +112,13 @@ export const LIMITS = {
   /** Values of changes that wait for a slow consumer of `watch`; beyond it they are read again when it is ready. */
   watchBufferBytesMax: limit(16 * MIB, 64 * KIB, 64 * 1024 * MIB, 'bytes'),
 
+  // Reading.
+  /**
+   * Values of keys that were read or written lately, with what it takes to keep them; 0 for none. One that takes more
+   * than half of it alone is always read from the datastore.
+   */
+  readCacheBytesMax: limit(16 * MIB, 0, 64 * 1024 * MIB, 'bytes'),
+
   // The sync protocol.
   /** The largest block that is taken from a peer or sent to one. */
   blockBytesMax: limit(4.25 * MIB, 64 * KIB, 64 * MIB, 'bytes'),

@@ -52,7 +52,7 @@ export function statsOf(replica: Replica, network: NetworkStats): Stats {
     clock: replica.state.clock,
     pending: replica.pendingCount,
     wanted: replica.wantedCount,
-    counters: { ...replica.counters },
+    counters: { ...replica.counters, ...replica.stores.sets.counters },
     ...network
   }
 }

@@ -56,7 +56,7 @@ const SOURCES: Record<string, Call> = {
 
 async function openFaulty(): Promise<{ store: CrdtDatastore; datastore: FaultyDatastore }> {
   const datastore = new FaultyDatastore()
-  const store = await openStore({ datastore })
+  const store = await openStore({ datastore, readCacheBytesMax: 0 })
   await store.put(key, encode('old'))
   return { store, datastore }
 }

@@ -16,14 +16,18 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** A source that knows how far it was read and whether it was ended. */
-function counted(count: number): { items: AsyncGenerator<number>; read: () => number; ended: () => boolean } {
+function counted(count: number): {
+  items: AsyncGenerator<number[]>
+  read: () => number
+  ended: () => boolean
+} {
   let read = 0
   let ended = false
-  async function* items(): AsyncGenerator<number> {
+  async function* items(): AsyncGenerator<number[]> {
     try {
       for (let item = 0; item < count; item++) {
         read += 1
-        yield item
+        yield [item]
       }
     } finally {
       ended = true
@@ -144,7 +148,7 @@ describe('a query of the store', () => {
 
   test('reads the current row of each key and no other, however many versions there are', async () => {
     const datastore = new CountingDatastore()
-    const store = await openStore({ datastore })
+    const store = await openStore({ datastore, readCacheBytesMax: 0 })
     for (let version = 0; version < 20; version++) {
       for (const key of ['/a', '/b', '/c']) await store.put(new Key(key), encode(`${version}`))
     }

@@ -44,6 +44,9 @@ export interface ReplicaCounters {
   droppedMessages: number
   /** How often a peer claimed another state for the same nodes. */
   divergences: number
+  /** Reads of keys that were answered from memory, and those that had to ask the datastore. */
+  cacheHits: number
+  cacheMisses: number
   /** Exceptions that listeners of events threw. */
   listenerErrors: number
 }
@@ -74,6 +77,8 @@ export function newCounters(): ReplicaCounters {
     invalidHeads: 0,
     droppedMessages: 0,
     divergences: 0,
+    cacheHits: 0,
+    cacheMisses: 0,
     listenerErrors: 0
   }
 }

@@ -169,8 +169,7 @@ export class Replica {
   /** Opens the store and begins to run: writes, then serving, then listening, then announcing. */
   static async start(init: ReplicaInit): Promise<Replica> {
     await openStore(init.rows, init.layout, init.topic)
-    const { journalRetriesMax } = init.limits
-    const replica = new Replica(init, await openStores({ ...init, journalRetriesMax }))
+    const replica = new Replica(init, await openStores(init))
     try {
       await replica.#start()
     } catch (error) {

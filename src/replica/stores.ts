@@ -3,11 +3,13 @@
  */
 import type { NodeCodec } from '../codec/node.ts'
 import { CorruptRowError } from '../errors.ts'
+import type { Limits } from '../options.ts'
 import { committerFor } from '../storage/commit.ts'
 import { GapStore } from '../storage/gap-store.ts'
 import { HeadsStore } from '../storage/heads-store.ts'
 import type { Layout } from '../storage/keys.ts'
 import { type BlockSource, LogStore } from '../storage/log-store.ts'
+import { cachedCommitter, ReadCache } from '../storage/read-cache.ts'
 import type { RowStore } from '../storage/row-store.ts'
 import { decodeState } from '../storage/rows.ts'
 import { SetStore } from '../storage/set-store.ts'
@@ -21,7 +23,7 @@ export interface OpenStoresInit {
   /** Where blocks live, if not in the log. */
   blocks?: BlockSource | undefined
   codec: NodeCodec
-  journalRetriesMax: number
+  limits: Pick<Limits, 'journalRetriesMax' | 'readCacheBytesMax'>
 }
 
 export interface OpenStores {
@@ -36,9 +38,12 @@ export async function openStores({
   layout,
   blocks,
   codec,
-  journalRetriesMax
+  limits
 }: OpenStoresInit): Promise<OpenStores> {
-  const committer = committerFor(rows, layout.journal, journalRetriesMax)
+  const { journalRetriesMax, readCacheBytesMax } = limits
+  const cache = readCacheBytesMax === 0 ? undefined : new ReadCache(layout, readCacheBytesMax)
+  const uncached = committerFor(rows, layout.journal, journalRetriesMax)
+  const committer = cache === undefined ? uncached : cachedCommitter(uncached, cache)
   const log = new LogStore(rows, layout, blocks, codec)
   const heads = new HeadsStore(layout)
   const gaps = new GapStore(rows, layout)
@@ -50,7 +55,7 @@ export async function openStores({
   await ignored.load(rows)
   await checkEnd(rows, layout, stateBytes === undefined ? undefined : state.committed.sequence)
   return {
-    stores: { rows, layout, committer, log, sets: new SetStore(rows, layout), heads, gaps },
+    stores: { rows, layout, committer, log, sets: new SetStore(rows, layout, cache), heads, gaps },
     state,
     ignored
   }

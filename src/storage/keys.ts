@@ -79,6 +79,7 @@ export class Layout {
   readonly deferred: string
   readonly ignored: string
   readonly #current: string
+  readonly #allCurrent: string
   readonly #namespace: string
 
   /** @param namespace - canonical, such as `/crdt`. */
@@ -99,10 +100,16 @@ export class Layout {
     this.deferred = `${namespace}/d/`
     this.ignored = `${namespace}/i/`
     this.#current = `${namespace}/k`
+    this.#allCurrent = `${namespace}/k/`
   }
 
   current(key: string): string {
     return this.#current + escapeText(key)
+  }
+
+  /** Whether a row is the current value of a key. */
+  isCurrent(row: string): boolean {
+    return row.startsWith(this.#allCurrent)
   }
 
   /** The prefix of the current rows of all keys that start with `prefix`, which need not be a whole key. */

@@ -22,6 +22,9 @@ export interface RowStore {
   /** Every row whose key starts with the prefix, in no order that may be relied on. */
   scan(prefix: string): AsyncGenerator<Row>
   scanKeys(prefix: string): AsyncGenerator<string>
+  /** `scan`, in hands of as many rows as the datastore gives at once. */
+  scanHands(prefix: string): AsyncGenerator<Row[]>
+  scanKeyHands(prefix: string): AsyncGenerator<string[]>
   /** Writes, or deletes where the value is `null`. Values are copied where the datastore may keep them. */
   write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void>
   /**
@@ -170,6 +173,15 @@ class DatastoreRows implements RowStore {
     for await (const key of this.#datastore.queryKeys({ prefix })) yield key.toString()
   }
 
+  /** One by one, because a query that ends early must not have read more than it gave. */
+  async *scanHands(prefix: string): AsyncGenerator<Row[]> {
+    for await (const row of this.scan(prefix)) yield [row]
+  }
+
+  async *scanKeyHands(prefix: string): AsyncGenerator<string[]> {
+    for await (const row of this.scanKeys(prefix)) yield [row]
+  }
+
   async write(rows: ReadonlyMap<string, Uint8Array | null>): Promise<void> {
     if (rows.size === 1) {
       // A single row needs no batch, and stores without an atomic one make a single put atomic.
@@ -232,8 +244,8 @@ class LevelRows implements RowStore {
     this.#isNative = level.supports?.getSync === true && typeof level.getSync === 'function'
   }
 
-  async get(row: string): Promise<Uint8Array | undefined> {
-    return await this.#level.get(row, ENCODINGS)
+  get(row: string): Promise<Uint8Array | undefined> {
+    return this.#level.get(row, ENCODINGS)
   }
 
   getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>> {
@@ -245,11 +257,19 @@ class LevelRows implements RowStore {
   }
 
   scan(prefix: string): AsyncGenerator<Row> {
+    return each(this.scanHands(prefix))
+  }
+
+  scanKeys(prefix: string): AsyncGenerator<string> {
+    return each(this.scanKeyHands(prefix))
+  }
+
+  scanHands(prefix: string): AsyncGenerator<Row[]> {
     const entries = this.#level.iterator({ ...ENCODINGS, ...rangeOf(prefix) })
     return drain(entries, ([row, value]) => ({ row, value }))
   }
 
-  scanKeys(prefix: string): AsyncGenerator<string> {
+  scanKeyHands(prefix: string): AsyncGenerator<string[]> {
     return drain(this.#level.keys({ ...ENCODINGS, ...rangeOf(prefix) }), (row) => row)
   }
 
@@ -295,12 +315,16 @@ function rangeOf(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix}\u007f` }
 }
 
-async function* drain<T, R>(iterator: LevelIterator<T>, map: (entry: T) => R): AsyncGenerator<R> {
+async function* each<T>(hands: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
+  for await (const hand of hands) for (const item of hand) yield item
+}
+
+async function* drain<T, R>(iterator: LevelIterator<T>, map: (entry: T) => R): AsyncGenerator<R[]> {
   try {
     for (;;) {
       const entries = await iterator.nextv(ITERATOR_ROWS)
       if (entries.length === 0) return
-      for (const entry of entries) yield map(entry)
+      yield entries.map(map)
     }
   } finally {
     await iterator.close()

@@ -11,6 +11,7 @@ import type { Version } from '../crdt/winner.ts'
 import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
+import type { ReadCache, ReadCounters } from './read-cache.ts'
 import type { RowStore } from './row-store.ts'
 import {
   type CurrentRow,
@@ -23,19 +24,56 @@ import {
   encodePriority
 } from './rows.ts'
 
+/** A key and its value. */
+export interface Entry {
+  key: string
+  value: Uint8Array
+}
+
 export class SetStore {
   readonly #rows: RowStore
   readonly #layout: Layout
+  readonly #cache: ReadCache | undefined
 
-  constructor(rows: RowStore, layout: Layout) {
+  /** @param cache - of values; whoever commits keeps it in step. */
+  constructor(rows: RowStore, layout: Layout, cache?: ReadCache) {
     this.#rows = rows
     this.#layout = layout
+    this.#cache = cache
   }
 
-  async value(key: string): Promise<Uint8Array | undefined> {
+  /** Zero where there is no cache. */
+  get counters(): ReadCounters {
+    return this.#cache?.counters ?? { cacheHits: 0, cacheMisses: 0 }
+  }
+
+  /** The value of a key, in bytes that are the caller's own; at once where it was read or written lately. */
+  value(key: string): Eventual<Uint8Array | undefined> {
     const row = this.#layout.current(key)
-    const bytes = await this.#rows.get(row)
-    return bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+    const known = this.#cache?.get(row)
+    if (known === undefined) return this.#readValue(row)
+    return known === null ? undefined : new Uint8Array(known)
+  }
+
+  /** The length of a key's value, where it has one. */
+  size(key: string): Eventual<number | undefined> {
+    const row = this.#layout.current(key)
+    const known = this.#cache?.get(row)
+    if (known !== undefined) return known?.length
+    return this.#readValue(row).then((value) => value?.length)
+  }
+
+  async #readValue(row: string): Promise<Uint8Array | undefined> {
+    const ticket = this.#cache?.beginRead(row)
+    try {
+      const bytes = await this.#rows.get(row)
+      const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+      this.#cache?.endRead(row, ticket, value)
+      return value
+    } catch (error) {
+      this.#cache?.failRead(row, ticket)
+      throw error
+    }
   }
 
   /** The version whose value the key has. */
@@ -56,19 +94,22 @@ export class SetStore {
     }
   }
 
-  /** Keys that start with a prefix, with their values. */
-  async *entries(prefix: string): AsyncGenerator<{ key: string; value: Uint8Array }> {
-    for await (const { row, value } of this.#rows.scan(this.#layout.currentPrefix(prefix))) {
-      const key = this.#layout.keyOfCurrent(row)
-      if (key.startsWith(prefix)) yield { key, value: decodeCurrentValue(row, value) }
+  /** Keys that start with a prefix, with their values, in hands as the datastore gives them. */
+  async *entries(prefix: string): AsyncGenerator<Entry[]> {
+    for await (const rows of this.#rows.scanHands(this.#layout.currentPrefix(prefix))) {
+      const entries: Entry[] = []
+      for (const { row, value } of rows) {
+        const key = this.#layout.keyOfCurrent(row)
+        if (key.startsWith(prefix)) entries.push({ key, value: decodeCurrentValue(row, value) })
+      }
+      yield entries
     }
   }
 
-  /** Keys that start with a prefix. Values are not read. */
-  async *keys(prefix: string): AsyncGenerator<string> {
-    for await (const row of this.#rows.scanKeys(this.#layout.currentPrefix(prefix))) {
-      const key = this.#layout.keyOfCurrent(row)
-      if (key.startsWith(prefix)) yield key
+  /** Keys that start with a prefix, in hands. Values are not read. */
+  async *keys(prefix: string): AsyncGenerator<string[]> {
+    for await (const rows of this.#rows.scanKeyHands(this.#layout.currentPrefix(prefix))) {
+      yield rows.map((row) => this.#layout.keyOfCurrent(row)).filter((key) => key.startsWith(prefix))
     }
   }
 

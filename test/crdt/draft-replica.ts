@@ -183,10 +183,11 @@ export class DraftReplica {
     const winners: Shown['winners'] = {}
     const alive: string[] = []
     const current: string[] = []
-    for await (const { key, value } of sets.entries('')) {
-      state[key] = hexOf(value)
-      current.push(key)
-    }
+    for await (const entries of sets.entries(''))
+      for (const { key, value } of entries) {
+        state[key] = hexOf(value)
+        current.push(key)
+      }
     for (const { key, winner } of await sets.load(current)) {
       winners[key] = winner!.id
       alive.push(`${key} ${winner!.priority} ${winner!.id}`)

@@ -248,7 +248,7 @@ describe('while a commit is applied row by row', () => {
 describe('a disk that cannot be read', () => {
   test('refuses writes by name, and works again', async () => {
     const datastore = new FaultyDatastore()
-    const store = await openStore({ datastore })
+    const store = await openStore({ datastore, readCacheBytesMax: 0 })
     await store.put(key('/k'), encode('1'))
     datastore.failRead = () => true
     await expect(store.get(key('/k'))).rejects.toMatchObject({ name: 'DiskError' })

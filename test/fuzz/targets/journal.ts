@@ -27,6 +27,8 @@ class MemoryRows implements RowStore {
 
   async *scan(): AsyncGenerator<Row> {}
   async *scanKeys(): AsyncGenerator<string> {}
+  async *scanHands(): AsyncGenerator<Row[]> {}
+  async *scanKeyHands(): AsyncGenerator<string[]> {}
 
   async write(rows: Changes): Promise<void> {
     this.writes.push(new Map(rows))

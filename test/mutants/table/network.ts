@@ -416,7 +416,7 @@ const query: Mutant[] = [
     'query-prefix-of-half-a-letter',
     'A query finds the keys that start with its prefix, and no others.',
     'storage/set-store.ts',
-    ['if (key.startsWith(prefix)) yield { key,', 'yield { key,'],
+    ['if (key.startsWith(prefix)) entries.push({ key,', 'entries.push({ key,'],
     ['query.test.ts', 'datastore-keys.test.ts']
   ),
   mutant(
@@ -424,8 +424,8 @@ const query: Mutant[] = [
     'A prefix is the beginning of the text of a key: /a finds /ab.',
     'storage/set-store.ts',
     [
-      'if (key.startsWith(prefix)) yield { key,',
-      "if (key === prefix || key.startsWith(prefix.replace(/\\/?$/, '/'))) yield { key,"
+      'if (key.startsWith(prefix)) entries.push({ key,',
+      "if (key === prefix || key.startsWith(prefix.replace(/\\/?$/, '/'))) entries.push({ key,"
     ],
     ['query.test.ts', 'datastore-keys.test.ts']
   ),
