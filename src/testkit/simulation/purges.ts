@@ -34,15 +34,18 @@ export class Purges {
     this.#onPurge(name)
     this.#busy.set(name, (this.#busy.get(name) ?? 0) + 1)
     const { deaths } = replica
-    const done = (): void => {
-      const left = (this.#busy.get(name) ?? 0) - 1
-      // A purge that a stop cut off goes on at the next start.
+    const ended = (isDone: boolean): void => {
+      const left = (this.#busy.get(name) ?? 0) - (isDone ? 1 : 0)
+      // A purge that a stop or a failing disk cut off goes on at the next start, and tells of what goes then.
       if (replica.deaths !== deaths || !replica.isRunning || left < 0) return
       if (left === 0) this.#busy.delete(name)
       else this.#busy.set(name, left)
       this.#onPurge(name)
     }
-    store.dag.purge(dagName).then(done, done)
+    store.dag.purge(dagName).then(
+      () => ended(true),
+      () => ended(false)
+    )
   }
 
   /** Its next process is open: it has ended every purge that was under way when the one before was gone. */

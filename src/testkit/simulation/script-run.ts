@@ -97,22 +97,29 @@ export class ScriptRun {
     world.heal({ loss: 0, duplication: 0, bytesPerMs: Number.MAX_SAFE_INTEGER })
     // They stay for a while, and lie when they are asked, but there is an end to what they make up.
     for (const peer of world.hostiles()) peer.rest()
-    const replicas = this.#names.map((name) => world.get(name))
-    for (const replica of replicas) {
-      replica.disk.faults = {}
-      if (replica.isRunning && !(await isUsable(replica))) await world.run(replica.close())
-      await this.#start(replica)
-    }
-    for (const replica of replicas) await whileItRuns(replica, () => this.#purges.resumeAll(replica))
+    await this.#bringBack()
     // What was said before may still be on its way, and name nodes that nobody here has heard of.
     for (let ms = 0; ms < LAST_WORDS_MS; ms += 500) {
       await world.advance(500)
       await this.bounds.sample()
     }
+    // A write that was under way on a slow disk when everything healed may have been the last one of its process.
+    await this.#bringBack()
     // Honest replicas become level while the others are still there, and lie to whoever asks.
     await world.converge()
     for (const peer of world.hostiles()) peer.leave()
     await world.converge()
+  }
+
+  /** Starts whatever does not run, on disks that work, and lets it have again what it dropped. */
+  async #bringBack(): Promise<void> {
+    const replicas = this.#names.map((name) => this.world.get(name))
+    for (const replica of replicas) {
+      replica.disk.faults = {}
+      if (replica.isRunning && !(await isUsable(replica))) await this.world.run(replica.close())
+      await this.#start(replica)
+    }
+    for (const replica of replicas) await whileItRuns(replica, () => this.#purges.resumeAll(replica))
   }
 
   /** What there is to check, once it has healed. */
