@@ -7,6 +7,7 @@
  * Invariants: whatever happens follows from the seed and from what a test does; real time plays no part.
  */
 import type { Random } from '../replica/ports.ts'
+import { dagOf } from './checkers/replica-dag.ts'
 import { HostilePeer, type HostilePeerInit } from './hostile/hostile-peer.ts'
 import type { LinkConditions } from './network/link.ts'
 import { SimulatedNetwork } from './network/simulated-network.ts'
@@ -270,14 +271,24 @@ export class World implements Surroundings {
 
   async #areLevel(): Promise<boolean> {
     let first: string | undefined
+    let hasGaps = false
     for (const replica of this.running()) {
-      const { pending, wanted } = await replica.store.stats()
+      const { pending, wanted, gaps } = await replica.store.stats()
       if (pending > 0 || wanted > 0) return false
+      hasGaps ||= gaps > 0
       const state = await levelOf(replica)
       first ??= state
       if (state !== first) return false
     }
-    return true
+    return !hasGaps || (await this.#haveSameNodes())
+  }
+
+  /** What one took for missing another may have, and give when it is asked again. Looked at only where there are gaps. */
+  async #haveSameNodes(): Promise<boolean> {
+    const all = new Set<string>()
+    const dags = await Promise.all(this.running().map(dagOf))
+    for (const { cid } of dags.flat()) all.add(cid)
+    return dags.every(({ length }) => length === all.size)
   }
 }
 

@@ -10,6 +10,8 @@ import { SimulationError } from './simulation-error.ts'
 
 /** How often a script is run at most to make it shorter. */
 const RUNS_MAX = 400
+/** How long that may take, in real milliseconds: a life that never ends well takes many seconds each time. */
+const SHRINKING_MS_MAX = 120_000
 
 /**
  * The shortest script that it finds, and its failure.
@@ -22,13 +24,15 @@ export async function shrink(
 ): Promise<SimulationError> {
   const kind = kindOf(failure)
   let best = failure
+  const until = performance.now() + SHRINKING_MS_MAX
   let runs = 0
+  const mayGoOn = (): boolean => runs < RUNS_MAX && performance.now() < until
   for (
     let size = Math.ceil(best.script.steps.length / 2);
     size >= 1;
     size = size === 1 ? 0 : Math.ceil(size / 2)
   ) {
-    for (let from = 0; from < best.script.steps.length && runs < RUNS_MAX; ) {
+    for (let from = 0; from < best.script.steps.length && mayGoOn(); ) {
       const { steps } = best.script
       const shorter = { ...best.script, steps: [...steps.slice(0, from), ...steps.slice(from + size)] }
       runs++
