@@ -257,8 +257,8 @@ export class Ingest {
     const pending = this.#pending.get(block.id)
     if (queued !== undefined) queued.stored = true
     else if (pending === undefined) this.#rows.delete(block.id)
-    // It may have been dropped and have come again meanwhile.
-    else if (pending === block && block.node !== undefined) {
+    else if (pending !== block) this.#rows.leave(block.id)
+    else if (block.node !== undefined) {
       block.node = undefined
       this.#room.free(block.size)
     }
@@ -268,7 +268,8 @@ export class Ingest {
   #admit(node: DagNode, from: PeerName, root: boolean, stored = false): Eventual<void> {
     if (!this.#links.areAtHand(node.links)) return this.#admitLater(node, from, root, stored)
     this.#saidBy(node.id, from, root)
-    return this.#ready(node, from, stored)
+    // It may have come from another peer while it was looked up, and wait.
+    return this.holds(node.id) ? undefined : this.#ready(node, from, stored)
   }
 
   async #admitLater(node: DagNode, from: PeerName, root: boolean, stored: boolean): Promise<void> {

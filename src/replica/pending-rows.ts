@@ -1,7 +1,8 @@
 /**
  * Which blocks that wait have to be written to disk with the next commit, and which are there and have to go.
  *
- * Invariant: what is dropped while it is being written is deleted by the commit after.
+ * Invariants: what is dropped while it is being written is deleted by the commit after; a row that stays because its block
+ * came again is deleted if that one goes before it was written.
  */
 import type { BlockId } from '../crdt/delta.ts'
 import type { ChangeSet } from '../storage/commit.ts'
@@ -12,6 +13,8 @@ export class PendingRows {
   readonly #store: PendingStore
   readonly #toStore = new Set<PendingBlock>()
   readonly #toDelete = new Set<BlockId>()
+  /** Rows that are there, of blocks that were dropped and came again, and have not been written anew. */
+  readonly #left = new Set<BlockId>()
 
   constructor(store: PendingStore) {
     this.#store = store
@@ -28,6 +31,7 @@ export class PendingRows {
   /** It waits no more, and needs no row. */
   remove(block: PendingBlock): void {
     this.#toStore.delete(block)
+    if (this.#left.delete(block.id)) this.#toDelete.add(block.id)
   }
 
   /** Its row has to go. */
@@ -35,9 +39,14 @@ export class PendingRows {
     this.#toDelete.add(id)
   }
 
-  /** Its row is written anew, and must not be deleted with what was dropped before. */
+  /** It came again: its row is written anew, and must not be deleted with what was dropped before. */
   keep(id: BlockId): void {
-    this.#toDelete.delete(id)
+    if (this.#toDelete.delete(id)) this.#left.add(id)
+  }
+
+  /** It was dropped and came again while its row was written, which is there now. */
+  leave(id: BlockId): void {
+    this.#left.add(id)
   }
 
   /** @returns what to call once the changes are durable; it gives the blocks that have a row now. */
@@ -52,6 +61,7 @@ export class PendingRows {
       for (const block of blocks) {
         block.stored = true
         this.#toStore.delete(block)
+        this.#left.delete(block.id)
       }
       for (const id of deleted) this.#toDelete.delete(id)
       return blocks

@@ -153,6 +153,17 @@ test('the same block twice at the same moment is one', async () => {
   }
 })
 
+test('a block that two peers bring at the same moment takes room in memory once', async () => {
+  const stage = new Stage({ readyBytesMax: 64 * 1024 })
+  const [parent] = forgeChain(1) as [Forged]
+  const child = forge({ puts: { '/k': '.'.repeat(70_000) }, links: [parent], priority: 2n })
+  stage.applied(parent.id)
+  await Promise.all([stage.receive(child), stage.headOf('bob', child)])
+  expect(stage.ingest.room()).toBeInstanceOf(Promise)
+  expect(await stage.merge()).toEqual([child.id])
+  expect(stage.ingest.room()).toBeUndefined()
+})
+
 /** A head over a branch that fits under its budget without it, and over one more node. */
 function headOverBranch(branch: readonly Forged[], padding = 0): { head: Forged; other: Forged } {
   const other = forge({ puts: { '/other': '.'.repeat(padding) } })
@@ -183,6 +194,31 @@ test('a head that is dropped over the budget and comes again keeps its row', asy
     expect(stage.rows).toContain(head.id)
     await stage.receive(other)
     expect(await stage.merge()).toEqual(ids([other, head]))
+  }
+})
+
+test('a head that is dropped, comes again and is merged before its row was written anew leaves no row', async () => {
+  for (const whileWritten of [true, false]) {
+    const stage = new Stage({ pendingBlocksPerPeerMax: 16 })
+    const branch = forgeChain(8)
+    const { head, other } = headOverBranch(branch)
+    const dropAndComeAgain = async (): Promise<void> => {
+      await stage.receive(...branch.slice(1).reverse(), branch[0] as Forged)
+      expect(stage.counters.pendingEvicted).toBe(1)
+      await stage.merge()
+      await stage.head(head)
+      expect(stage.ingest.holds(head.id)).toBe(true)
+    }
+    await stage.head(head)
+    if (whileWritten) await stage.store(dropAndComeAgain)
+    else {
+      await stage.store()
+      await dropAndComeAgain()
+    }
+    await stage.receive(other)
+    expect(await stage.merge()).toEqual(ids([other, head]))
+    await stage.store()
+    expect(stage.rows, whileWritten ? 'dropped while it was written' : 'dropped later').toEqual([])
   }
 })
 

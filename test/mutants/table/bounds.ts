@@ -160,6 +160,30 @@ const limits: Mutant[] = [
     ['dag/fetch.test.ts']
   ),
   mutant(
+    'row-left-behind',
+    'The row of a block that was dropped and came again goes with it, also before it was written anew.',
+    'replica/pending-rows.ts',
+    ['if (this.#left.delete(block.id)) this.#toDelete.add(block.id)', ''],
+    ['replica/ingest.test.ts']
+  ),
+  mutant(
+    'row-left-behind-meanwhile',
+    'So does one that was dropped and came again while its row was written.',
+    'replica/ingest.ts',
+    ['else if (pending !== block) this.#rows.leave(block.id)', 'else if (pending !== block) return'],
+    ['replica/ingest.test.ts']
+  ),
+  mutant(
+    'queued-twice',
+    'A block that two peers bring at the same moment is queued once, and takes room once.',
+    'replica/ingest.ts',
+    [
+      'return this.holds(node.id) ? undefined : this.#ready(node, from, stored)',
+      'return this.#ready(node, from, stored)'
+    ],
+    ['replica/ingest.test.ts']
+  ),
+  mutant(
     'share-never-given-back',
     'What has arrived makes room for more of the same peer.',
     'dag/requests.ts',
