@@ -14,6 +14,15 @@ import { hexOf, type Target } from './target.ts'
 import { targets } from './targets/index.ts'
 import { startWatchdog } from './watchdog.ts'
 
+const USAGE = `npm run fuzz -- [options]
+
+  --inputs N       how many in all, shared out among the targets (1000000)
+  --target NAME    this target alone; may be repeated
+  --seed S         what all of them follow from; without it a new one, which is printed
+  --replay INPUT   one input again, as a failure names it
+  --failures DIR   where inputs that fail are written (fuzz-failures)
+  --list           name the targets, and run nothing`
+
 const { values } = parseArgs({
   options: {
     inputs: { type: 'string', default: '1000000' },
@@ -21,11 +30,13 @@ const { values } = parseArgs({
     seed: { type: 'string', default: `${Math.floor(Math.random() * 2 ** 32)}` },
     replay: { type: 'string' },
     failures: { type: 'string', default: 'fuzz-failures' },
-    list: { type: 'boolean', default: false }
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
   }
 })
 
-if (values.list) for (const { name } of targets) console.log(name)
+if (values.help) console.log(USAGE)
+else if (values.list) for (const { name } of targets) console.log(name)
 else if (values.replay !== undefined) await replayOne(values.replay)
 else await fuzz(values.target?.map(targetOf) ?? targets, Number(values.inputs), values.seed)
 
