@@ -15,7 +15,7 @@
 
 import { backoffMs } from '../backoff.ts'
 import type { BlockId } from '../crdt/delta.ts'
-import type { PeerName, Random } from '../replica/ports.ts'
+import type { PeerName } from '../replica/ports.ts'
 import { Pulls, type PullsInit } from './pulls.ts'
 import { Requests } from './requests.ts'
 import { type Want, Wants } from './wants.ts'
@@ -33,7 +33,6 @@ export interface WantInit {
 }
 
 export interface FetcherInit extends PullsInit {
-  random: Random
   /**
    * Takes a block that arrived, waits while there is no room for more, and says whether it was new.
    *
@@ -128,6 +127,7 @@ export class Fetcher {
       sources.delete(peer)
       pulled.delete(peer)
     }
+    this.#pulls.left(peer)
     this.#pump()
   }
 

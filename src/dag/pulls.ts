@@ -2,17 +2,21 @@
  * The streams that are open: which wants they may still bring, and whether they are worth waiting for.
  *
  * Invariants: one stream to a peer; a stream counts as alive while it brings blocks that are new, and the time that
- * taking one takes is not the peer's doing; a stream that brings nothing new is ended.
+ * taking one takes is not the peer's doing; a stream that brings nothing new is ended; a peer whose streams break off
+ * again and again before they bring anything new is asked to stream ever more rarely, so that what can only be had block
+ * by block does not cost a stream for each block.
  */
+import { backoffMs } from '../backoff.ts'
 import type { BlockId } from '../crdt/delta.ts'
 import type { Eventual } from '../eventual.ts'
 import type { Limits } from '../options.ts'
-import type { BlockExchange, Clock, PeerName, ReceivedBlock } from '../replica/ports.ts'
+import type { BlockExchange, Clock, PeerName, Random, ReceivedBlock } from '../replica/ports.ts'
 import type { Want } from './wants.ts'
 
 export interface PullsInit {
   exchange: BlockExchange
   clock: Clock
+  random: Random
   limits: Limits
   deliver(block: ReceivedBlock, expected: ReadonlySet<BlockId> | undefined): Eventual<boolean>
   onPullFailed(peer: PeerName, error: unknown): void
@@ -23,13 +27,23 @@ interface Pull {
   readonly wants: ReadonlySet<Want>
   readonly startedAt: number
   progressAt: number
+  /** It brought something new. */
+  wasOfUse: boolean
   delivering: boolean
   readonly controller: AbortController
+}
+
+/** Streams that broke off one after the other, and when another may be opened. */
+interface Pause {
+  /** How often after the first time. */
+  again: number
+  until: number
 }
 
 export class Pulls {
   readonly #init: PullsInit
   readonly #pulls = new Map<PeerName, Pull>()
+  readonly #pauses = new Map<PeerName, Pause>()
   #stopped = false
 
   constructor(init: PullsInit) {
@@ -50,7 +64,7 @@ export class Pulls {
     if (exchange.pull === undefined || exchange.canPull === undefined) return undefined
     let busy: PeerName | undefined
     for (const peer of want.sources) {
-      if (want.pulled.has(peer) || !exchange.canPull(peer)) continue
+      if (want.pulled.has(peer) || this.#isPaused(peer) || !exchange.canPull(peer)) continue
       if (!this.#pulls.has(peer)) return peer
       busy = peer
     }
@@ -88,6 +102,7 @@ export class Pulls {
       wants: new Set(wants.slice(0, limits.helloHeadsMax)),
       startedAt: clock.now(),
       progressAt: clock.now(),
+      wasOfUse: false,
       delivering: false,
       controller: new AbortController()
     }
@@ -106,7 +121,14 @@ export class Pulls {
     } finally {
       this.#pulls.delete(peer)
     }
+    if (ended === 'badly' && !pull.wasOfUse) this.#pause(peer)
+    else this.#pauses.delete(peer)
     for (const missed of pull.wants) missed.pulled.set(peer, ended)
+  }
+
+  /** A peer is gone, and a stranger when it comes back. */
+  left(peer: PeerName): void {
+    this.#pauses.delete(peer)
   }
 
   /** Ends streams that have brought nothing new for as long as an answerer may look for something to send. */
@@ -125,7 +147,7 @@ export class Pulls {
   #deliver(pull: Pull, block: ReceivedBlock): Promise<void> | undefined {
     const delivering = this.#init.deliver(block, undefined)
     if (delivering instanceof Promise) return this.#delivered(pull, delivering)
-    if (delivering) pull.progressAt = this.#init.clock.now()
+    if (delivering) this.#progressed(pull)
     return undefined
   }
 
@@ -135,7 +157,26 @@ export class Pulls {
     pull.delivering = true
     const isNew = await delivering
     pull.delivering = false
-    pull.progressAt = isNew ? clock.now() : pull.progressAt + (clock.now() - begunAt)
+    if (isNew) this.#progressed(pull)
+    else pull.progressAt += clock.now() - begunAt
+  }
+
+  #progressed(pull: Pull): void {
+    pull.progressAt = this.#init.clock.now()
+    pull.wasOfUse = true
+  }
+
+  /** One stream may break by chance; only what happens again is no chance. */
+  #pause(peer: PeerName): void {
+    const { clock, limits, random } = this.#init
+    const again = (this.#pauses.get(peer)?.again ?? -1) + 1
+    const { retryIntervalMs, retryIntervalMsMax } = limits
+    const pause = again === 0 ? 0 : backoffMs(again, retryIntervalMs, retryIntervalMsMax, random)
+    this.#pauses.set(peer, { again, until: clock.now() + pause })
+  }
+
+  #isPaused(peer: PeerName): boolean {
+    return this.#init.clock.now() < (this.#pauses.get(peer)?.until ?? 0)
   }
 
   #isAlive({ delivering, progressAt }: Pull, withinMs: number): boolean {

@@ -417,6 +417,51 @@ describe('by stream', () => {
     expect(stage.pulls).toHaveLength(3)
   })
 
+  /** Walks down a branch: each block is wanted when the one above it has come, by id where no stream brings it. */
+  async function walk(from: number, to: number, peer: string): Promise<void> {
+    for (let i = from; i < to; i++) {
+      const [pulls, requests] = [stage.pulls.length, stage.requests.length]
+      stage.fetcher.want(`block${i}`, { sources: [peer] })
+      await stage.clock.settle()
+      if (stage.pulls.length > pulls) pull(pulls).end(new Error('invalid'))
+      await stage.clock.settle()
+      request(requests).send(`block${i}`)
+      request(requests).end()
+      await stage.clock.advance(100)
+    }
+  }
+
+  test('that break off again and again before they bring anything are opened ever more rarely', async () => {
+    stage = new Stage({ retryIntervalMs: 500, retryIntervalMsMax: 60_000 })
+    await walk(0, 300, 'alice')
+    expect(stage.delivered).toHaveLength(300)
+    // In half a minute, and not one for each block.
+    expect(stage.pulls.length).toBeGreaterThan(3)
+    expect(stage.pulls.length).toBeLessThan(9)
+    // Nobody else has to wait for it.
+    stage.fetcher.want('other', { sources: ['alice', 'bob'] })
+    await stage.clock.settle()
+    expect(stage.pulls.at(-1)?.peers).toEqual(['bob'])
+  })
+
+  test('are opened again at once to a peer that left and came back, or brought something new', async () => {
+    stage = new Stage({ retryIntervalMs: 60_000, retryIntervalMsMax: 60_000 })
+    await walk(0, 10, 'alice')
+    expect(stage.pulls).toHaveLength(2)
+    stage.fetcher.peerLeft('alice')
+    stage.fetcher.want('a', { sources: ['alice'] })
+    await stage.clock.settle()
+    expect(stage.pulls).toHaveLength(3)
+    for (let i = 2; i < 12; i++) {
+      pull(i).send(`new${i}`)
+      pull(i).end(new Error('reset'))
+      await stage.clock.settle()
+      stage.fetcher.want(`b${i}`, { sources: ['alice'] })
+      await stage.clock.settle()
+      expect(stage.pulls).toHaveLength(i + 2)
+    }
+  })
+
   test('when one stalls, a peer that is idle is asked as well', async () => {
     stage = new Stage({ pullStallMs: 1000 })
     stage.fetcher.want('a', { sources: ['alice', 'bob'] })

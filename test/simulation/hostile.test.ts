@@ -8,7 +8,8 @@ import { LIES } from '../../src/testkit/hostile/false-replica.ts'
 import { ODD_KINDS } from '../../src/testkit/hostile/odd-blocks.ts'
 import { MANNERS } from '../../src/testkit/hostile/raw-streams.ts'
 import { generateScript } from '../../src/testkit/simulation/generate.ts'
-import { runScript } from '../../src/testkit/simulation/run.ts'
+import { attempt, runScript } from '../../src/testkit/simulation/run.ts'
+import type { Script } from '../../src/testkit/simulation/script.ts'
 import { World } from '../../src/testkit/world.ts'
 
 const LIMITS = { gapPatienceMs: 2000, pendingBlocksPerPeerMax: 64, rebroadcastIntervalMs: 5000 }
@@ -111,6 +112,29 @@ describe('the check of the limits', () => {
     await world.close()
   })
 })
+
+test('what a flood put on a slow link is there before a world counts as level', async () => {
+  const script: Script = {
+    ...{ seed: 1, profile: 'floods', link: { bytesPerMs: 10 } },
+    replicas: { kind: 'level', durability: 'process', coalesce: false, limits: LIMITS },
+    steps: [
+      { do: 'join', replica: 'alice' },
+      { do: 'hostile joins', peer: 'mallory', lie: 'nothing but the truth' },
+      { do: 'wait', ms: 1000 },
+      { do: 'flood', peer: 'mallory', name: 'flood', count: 100, bytes: 1000 },
+      { do: 'forged heads', peer: 'mallory', name: 'forged', count: 10, legacy: true }
+    ]
+  }
+  const heard = await attempt(script, async (run) => {
+    await run.live()
+    await run.heal()
+    const [alice] = run.world.running()
+    const { messages } = run.world.traffic.heardBy(alice!.node!)
+    await run.report()
+    return messages
+  })
+  expect(heard).toBe(110)
+}, 20_000)
 
 test('scripts with peers that are not honest run the same way every time', async () => {
   const script = generateScript(7, 'hostile peers')

@@ -71,6 +71,20 @@ describe('a stream', () => {
   })
 })
 
+test('a link tells when the last of what is on its way arrives, whatever its conditions are by then', async () => {
+  const { clock, link, arrived, stream, datagram } = linkWith({ latencyMs: 10, jitterMs: 50, bytesPerMs: 1 })
+  expect(link.lastArrival).toBe(0)
+  for (const name of numbers) datagram(name, 10)
+  Object.assign(link.conditions, { bytesPerMs: Number.MAX_SAFE_INTEGER })
+  await clock.advance(link.lastArrival - 1)
+  expect(arrived.length).toBeLessThan(1000)
+  await clock.advance(1)
+  expect(arrived).toHaveLength(1000)
+  stream('late')
+  await clock.advance(link.lastArrival - clock.now())
+  expect(arrived.at(-1)).toBe('late')
+})
+
 describe('a datagram', () => {
   test('is lost, doubled and overtaken as often as the conditions say', async () => {
     const { clock, arrived, datagram } = linkWith({ jitterMs: 100, loss: 0.2, duplication: 0.3 })

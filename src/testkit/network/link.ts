@@ -40,7 +40,8 @@ export class Link {
   #isCut = false
   /** When the wire is free for the next byte. */
   #freeAt = 0
-  #lastArrival = 0
+  #lastOfStreams = 0
+  #lastOfDatagrams = 0
   #held: Array<() => void> = []
 
   constructor(clock: Clock, random: Random, conditions: Readonly<LinkConditions>) {
@@ -51,6 +52,11 @@ export class Link {
 
   get isCut(): boolean {
     return this.#isCut
+  }
+
+  /** When the last of what is on its way arrives, or has arrived. */
+  get lastArrival(): number {
+    return Math.max(this.#lastOfStreams, this.#lastOfDatagrams)
   }
 
   /** Nothing arrives any more; what a stream sends is held. */
@@ -71,8 +77,8 @@ export class Link {
 
   /** Sends a piece of a stream. */
   stream(bytes: number, deliver: () => void): void {
-    const arrival = Math.max(this.#lastArrival, this.#passed(bytes) + this.#delay())
-    this.#lastArrival = arrival
+    const arrival = Math.max(this.#lastOfStreams, this.#passed(bytes) + this.#delay())
+    this.#lastOfStreams = arrival
     this.#clock.setTimeout(() => {
       if (this.#isCut || this.#held.length > 0) this.#held.push(deliver)
       else deliver()
@@ -86,12 +92,11 @@ export class Link {
     for (let copy = 0; copy < copies; copy++) {
       const passed = this.#passed(bytes)
       if (this.#random() < loss) continue
-      this.#clock.setTimeout(
-        () => {
-          if (!this.#isCut) deliver()
-        },
-        passed + this.#delay() - this.#clock.now()
-      )
+      const arrival = passed + this.#delay()
+      this.#lastOfDatagrams = Math.max(this.#lastOfDatagrams, arrival)
+      this.#clock.setTimeout(() => {
+        if (!this.#isCut) deliver()
+      }, arrival - this.#clock.now())
     }
   }
 

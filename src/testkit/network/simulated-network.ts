@@ -72,6 +72,13 @@ export class SimulatedNetwork implements Fabric {
     return sum
   }
 
+  /** When the last of what is on its way now arrives, over any link. */
+  get lastArrival(): number {
+    let last = 0
+    for (const link of this.#links.values()) last = Math.max(last, link.lastArrival)
+    return last
+  }
+
   /** A node comes up and is connected to those that it can be. One of its name must have gone. */
   join(name: string): SimulatedNode {
     const node = new SimulatedNode(this, name)

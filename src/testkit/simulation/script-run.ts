@@ -20,7 +20,7 @@ import type { Script, Step } from './script.ts'
 import { whileItRuns } from './while-it-runs.ts'
 import { isWrite, write } from './writing.ts'
 
-/** The slowest message of any script arrives within this time, in virtual milliseconds. */
+/** Whatever hostile peers were about is over within this time, in virtual milliseconds. */
 const LAST_WORDS_MS = 5000
 
 const FAULTS: ReadonlySet<Step['do']> = new Set([
@@ -98,8 +98,10 @@ export class ScriptRun {
     // They stay for a while, and lie when they are asked, but there is an end to what they make up.
     for (const peer of world.hostiles()) peer.rest()
     await this.#bringBack()
-    // What was said before may still be on its way, and name nodes that nobody here has heard of.
-    for (let ms = 0; ms < LAST_WORDS_MS; ms += 500) {
+    // What was said before may still be on its way, and name nodes that nobody here has heard of. A flood fills a slow
+    // link for longer than anything else takes, and it keeps what it was given when it was slow.
+    const end = Math.max(world.clock.now() + LAST_WORDS_MS, world.network.lastArrival)
+    while (world.clock.now() < end) {
       await world.advance(500)
       await this.bounds.sample()
     }

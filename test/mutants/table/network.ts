@@ -148,6 +148,13 @@ const ingest: Mutant[] = [
 
 const fetch: Mutant[] = [
   mutant(
+    'broken-streams-for-ever',
+    'A peer whose streams break off before they bring anything is asked to stream ever more rarely.',
+    'dag/pulls.ts',
+    ['until: clock.now() + pause', 'until: 0'],
+    ['dag/fetch.test.ts']
+  ),
+  mutant(
     'block-asked-twice',
     'A block is asked for once at a time, however many heads lead to it.',
     'dag/fetch.ts',
