@@ -51,7 +51,9 @@ const store = await createCrdtDatastore({
   datastore,
   libp2p,
   topic: TOPIC,
-  coalesce: !options['no-coalesce']
+  coalesce: !options['no-coalesce'],
+  // So little that what `buffered` finds is what waits to be sent, and no values that were written lately.
+  readCacheBytesMax: 1024 * 1024
 })
 
 async function write({ lane, index, changes }: Step): Promise<void> {
