@@ -20,8 +20,12 @@ func makeKey(prefix string, index int) datastore.Key {
 
 func makeValue(index int) []byte {
 	value := make([]byte, valueBytes)
-	for i := range value {
-		value[i] = byte(index % 251)
+	state := uint32(index+1)*0x9e3779b1 | 1
+	for offset := 0; offset < valueBytes; offset += 4 {
+		state ^= state << 13
+		state ^= state >> 17
+		state ^= state << 5
+		binary.BigEndian.PutUint32(value[offset:], state)
 	}
 	binary.BigEndian.PutUint32(value, uint32(index))
 	binary.BigEndian.PutUint64(value[4:], uint64(time.Now().UnixNano()))

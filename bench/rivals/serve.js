@@ -35,7 +35,15 @@ export function makeKey(prefix, index) {
 }
 
 export function makeValue(index) {
-  const value = new Uint8Array(VALUE_BYTES).fill(index % 251)
+  const value = new Uint8Array(VALUE_BYTES)
+  const bytes = new DataView(value.buffer)
+  let state = Math.imul(index + 1, 0x9e3779b1) | 1
+  for (let offset = 0; offset < VALUE_BYTES; offset += 4) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    bytes.setUint32(offset, state >>> 0)
+  }
   new DataView(value.buffer).setUint32(0, index)
   return value
 }
