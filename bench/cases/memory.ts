@@ -27,6 +27,7 @@ export const memory: Benchmark = {
   about: `catching up with 1,000,000 keys in 200,000 deltas, both processes with a heap of ${HEAP_MB} MB`,
   figures: {
     memory: { unit: 'MiB more', better: 'less', target: 150 },
+    'mapped files': { unit: 'MiB more', better: 'less' },
     heap: { unit: 'MiB', better: 'less', target: HEAP_MB },
     rate: { unit: 'deltas/s', better: 'more' },
     'loop delay p99': { unit: 'ms', better: 'less', target: 50 },
@@ -43,6 +44,7 @@ export const memory: Benchmark = {
       const { seconds, load, writerLoad } = await catchUp(run)
       return {
         memory: load.memoryGrowth,
+        'mapped files': load.mappedGrowth,
         heap: load.heapMax,
         rate: DELTAS / seconds,
         'loop delay p99': load.loopDelayP99,

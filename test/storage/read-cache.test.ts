@@ -65,7 +65,9 @@ describe('the cache of reads', () => {
     cache.endRead(ROW, cache.beginRead(ROW), encode('old'))
     expect(cache.get(ROW)).toBeUndefined()
     expect(decode(cache.get(layout.current('/other')))).toBe('stays')
+    const ticket = cache.beginRead(ROW)
     cache.adoptCommit(changes)
+    cache.endRead(ROW, ticket, encode('old'))
     expect(decode(cache.get(ROW))).toBe('new')
   })
 
