@@ -140,6 +140,12 @@ export const LIMITS = {
   syncSamplesMax: limit(64, 2, 1024, 'count'),
   /** How long an answerer may look for what to send before its first block. */
   syncScanTimeoutMs: limit(2 * MINUTE, 10, DAY, 'ms'),
+  /** A history of at least so many nodes is taken from several peers at once, where one alone is too slow. */
+  syncDivideNodesMin: limit(8192, 16, MIB, 'count'),
+  /** Peers that one history is taken from at once; 1 for always one alone. */
+  syncLanesMax: limit(4, 1, 64, 'count'),
+  /** Blocks that wait in memory because another peer is to send what comes before them. */
+  syncAheadBytesMax: limit(8 * MIB, 4 * KIB, 1024 * MIB, 'bytes'),
   /** The largest request that is read from a sync stream, hellos included; also what a hello of ours may take. */
   syncRequestBytesMax: limit(MIB, 64 * KIB, 16 * MIB, 'bytes'),
   /** Peers that are greeted at once. */

@@ -8,6 +8,7 @@ import { catchUp } from './catch-up.ts'
 import { ceilings } from './ceilings.ts'
 import { deleteVersions } from './delete-versions.ts'
 import { disk } from './disk.ts'
+import { divided } from './divided.ts'
 import { follow } from './follow.ts'
 import { get } from './get.ts'
 import { idle } from './idle.ts'
@@ -33,6 +34,7 @@ export const benchmarks: readonly Benchmark[] = [
   disk,
   catchUp,
   roundTrips,
+  divided,
   latency,
   follow,
   meet,

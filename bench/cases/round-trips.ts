@@ -69,7 +69,7 @@ export async function startFarWriter(
     async dialAt(run, roundTripMs) {
       const readerInit = { role: 'reader', folder: await run.folder(), topic: TOPIC }
       const { peer: reader } = await startPeer(run, readerInit)
-      const proxy = await startProxy(run, address, roundTripMs)
+      const proxy = await startProxy(run, address, { roundTripMs })
       const startedAt = await reader.call('dial', proxy.address)
       const endedAt = await reader.call('reached', { digest, withinMs: WITHIN_MS })
       await checkAgreement(writer, reader, { nodes: count, keys: count })

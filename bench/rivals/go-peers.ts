@@ -65,7 +65,7 @@ export async function goCatchUpRate(scope: Scope, deltas: number, roundTripMs = 
   const writer = await startGoPeer(scope, 'catch-up')
   await writer.peer.call('puts', { prefix: 'catch-up', from: 0, count: deltas - 1 })
   const reader = await startGoPeer(scope, 'catch-up')
-  const proxy = await startProxy(scope, writer.address, roundTripMs)
+  const proxy = await startProxy(scope, writer.address, { roundTripMs })
   await connectGoPeers(reader, writer, proxy.address)
   const reaching = reader.peer.time('reached', {
     prefix: 'catch-up',

@@ -7,9 +7,18 @@
 import { blockIdOf } from '../../codec/block-id.ts'
 import type { BlockId } from '../../crdt/delta.ts'
 import type { Limits } from '../../options.ts'
-import type { FetchOptions, PeerClaim, PeerName, PullRequest, ReceivedBlock } from '../../replica/ports.ts'
-import type { PullCursor, SyncSession } from './client.ts'
+import type {
+  Clock,
+  FetchOptions,
+  PeerClaim,
+  PeerName,
+  PullRequest,
+  ReceivedBlock,
+  ReplicaView
+} from '../../replica/ports.ts'
+import { isGood, type PullCursor, type PulledBatch, type SyncSession } from './client.ts'
 import type { SyncCounters } from './counters.ts'
+import { type DividedBatch, DividedPull } from './divided-pull.ts'
 import { type Greeter, isFinal } from './greeter.ts'
 import { OneByOne } from './one-by-one.ts'
 import type { PeerLog } from './peer-log.ts'
@@ -23,6 +32,8 @@ export interface AskerInit {
   limits: Limits
   counters: SyncCounters
   log: PeerLog
+  clock: Clock
+  replica: ReplicaView
   allows(peer: PeerName): boolean
   /** Called when a request was the first to say hello to a peer. */
   greeted(peer: PeerName, claim: PeerClaim): void
@@ -48,16 +59,68 @@ export class Asker {
     return new OneByOne(this.#pull(request))
   }
 
-  async *#pull({ peer, want, signal }: PullRequest): AsyncGenerator<ReceivedBlock[]> {
-    const resume = this.#cursors.get(peer)
-    for await (const { blocks, cursor } of this.#ask(peer, { signal }, (session) =>
-      session.pull(want, resume)
-    )) {
-      yield blocks.map((bytes) => ({ bytes, from: peer }))
+  async *#pull(request: PullRequest): AsyncGenerator<ReceivedBlock[]> {
+    const { peer } = request
+    for await (const { from, blocks, cursor } of this.#batches(request)) {
+      yield blocks.map((bytes) => ({ bytes, from }))
       // Only now has the consumer taken them.
       if (cursor !== undefined) this.#remember(peer, cursor)
+      // Of what others sent it is not known whether it is all that this peer would have sent.
+      else this.#cursors.delete(peer)
     }
     this.#cursors.delete(peer)
+  }
+
+  #batches({ peer, want, signal }: PullRequest): AsyncIterable<DividedBatch> {
+    const resume = this.#cursors.get(peer)
+    const { limits, clock, replica } = this.#init
+    const last = this.#lastRowOf(peer, resume)
+    const rows = last - (resume?.sequence ?? 0)
+    const open = (until: number, waits: Waits): AsyncGenerator<PulledBatch> =>
+      this.#ask(peer, waits, (session) => session.pull(want, resume, until))
+    if (rows < limits.syncDivideNodesMin || limits.syncLanesMax === 1) {
+      return withName(peer, open(0, { signal }))
+    }
+    const pull = new DividedPull({
+      ...{ peer, resume, last, limits, clock, signal },
+      open: (until, ending) => open(until, { signal: ending }),
+      rows: (other, after, until, ending) =>
+        this.#ask(other, { signal: ending }, (session) => session.rows(after, until)),
+      others: () => this.#others(peer),
+      mayHaveOthers: () => this.#mayHaveOthers(peer, last),
+      merged: () => replica.snapshot().sequence
+    })
+    return pull.run()
+  }
+
+  /** The last row that a peer claims to have, where its rows tell how far this replica is: 0 elsewhere. */
+  #lastRowOf(peer: PeerName, resume: PullCursor | undefined): number {
+    const claim = this.#claimOf(peer)
+    if (claim === undefined) return 0
+    const isFromStart = resume === undefined && this.#init.replica.snapshot().sequence === 0
+    return isFromStart || (resume !== undefined && isGood(resume, claim)) ? claim.sequence : 0
+  }
+
+  #claimOf(peer: PeerName): PeerClaim | undefined {
+    for (const [other, claim] of this.#init.greeter.claims()) if (other === peer) return claim
+    return undefined
+  }
+
+  *#others(than: PeerName): Generator<[peer: PeerName, last: number]> {
+    const { greeter, sessions, allows } = this.#init
+    for (const [peer, claim] of greeter.claims()) {
+      if (peer !== than && claim !== undefined && allows(peer) && sessions.isConnected(peer)) {
+        yield [peer, claim.sequence]
+      }
+    }
+  }
+
+  /** Whether others claim to have as much, or have not said yet what they have. */
+  #mayHaveOthers(than: PeerName, last: number): boolean {
+    for (const [peer, claim] of this.#init.greeter.claims()) {
+      if (peer !== than && (claim === undefined || claim.sequence >= last)) return true
+    }
+    return false
   }
 
   /** Blocks by id from these peers, one after the other for what is still missing. */
@@ -156,4 +219,8 @@ export class Asker {
     const [oldest] = this.#cursors.keys()
     if (this.#cursors.size > CURSORS_MAX && oldest !== undefined) this.#cursors.delete(oldest)
   }
+}
+
+async function* withName(from: PeerName, batches: AsyncIterable<PulledBatch>): AsyncGenerator<DividedBatch> {
+  for await (const { blocks, cursor } of batches) yield { from, blocks, cursor }
 }

@@ -15,6 +15,7 @@ import {
   type Batch,
   BlocksSchema,
   CursorSchema,
+  type End,
   RequestSchema,
   type Response,
   ResponseSchema,
@@ -33,11 +34,16 @@ export interface PullCursor {
   sequence: number
 }
 
-/** Blocks of one frame, and where to go on after them. */
+/** Blocks of one frame, and where to go on after them; the end of an answer comes as one without blocks. */
 export interface PulledBatch {
   blocks: Uint8Array[]
   /** Absent if going on there would bring what this answer left out. */
   cursor?: PullCursor
+}
+
+/** Whether a peer that says this of itself can go on there. */
+export function isGood({ generation, sequence }: PullCursor, claim: PeerClaim): boolean {
+  return generation === claim.generation && sequence > 0
 }
 
 /** What a session is opened with. */
@@ -96,17 +102,25 @@ export class SyncSession {
     return this.#claim
   }
 
-  /** The nodes that the peer has and this replica lacks, ancestors first. */
-  async *pull(want: readonly BlockId[], resume?: PullCursor): AsyncGenerator<PulledBatch> {
+  /**
+   * The nodes that the peer has and this replica lacks, ancestors first.
+   *
+   * @param until - the last row of the peer's log that is asked for, where nothing is left out; 0 for all of it.
+   */
+  async *pull(want: readonly BlockId[], resume?: PullCursor, until = 0): AsyncGenerator<PulledBatch> {
     const { replica: view, limits, clock } = this.#init
     const throwIfAborted = (): void => this.#channel.throwIfAborted()
     const negotiation = new Negotiation({ view, claim: this.claim, limits, clock, throwIfAborted })
     const heads = want.slice(0, limits.helloHeadsMax).map(digestFromBlockId)
     let offer = await negotiation.first()
     // Only where nothing is left out does a place in the answerer's log say what has been received.
-    const resumable = resume?.generation === this.claim.generation
+    const resumable = resume !== undefined && isGood(resume, this.claim)
     const everything = resumable || offer.final
-    await this.#want(offer, heads, resumable ? resume : undefined)
+    await this.#want(offer, heads, {
+      after: resumable ? resume.sequence : 0,
+      // A row to end at is one of the log that the asker knows of, which another generation need not have.
+      until: everything && resumable === (resume !== undefined) ? until : 0
+    })
     const patience = this.#newPatience()
     for (;;) {
       const { body } = await this.#readAnswer(patience)
@@ -116,8 +130,24 @@ export class SyncSession {
         offer = await negotiation.next(body.value.indexes)
         this.#init.counters.rounds++
         await this.#want(offer, heads)
-      } else if (body.case === 'end') return
-      else throw this.#unexpected(body.case)
+      } else if (body.case === 'end') {
+        yield this.#end(body.value, everything)
+        return
+      } else throw this.#unexpected(body.case)
+    }
+  }
+
+  /** Rows of the peer's log, whatever this replica has: those after one number, up to another; 0 for the last there is. */
+  async *rows(after: number, until: number): AsyncGenerator<PulledBatch> {
+    await this.#want({ have: [], samples: [], final: true }, [], { after, until })
+    const patience = this.#newPatience()
+    for (;;) {
+      const { body } = await this.#readAnswer(patience)
+      if (body.case === 'batch') yield this.#batch(body.value, true)
+      else if (body.case === 'end') {
+        yield this.#end(body.value, true)
+        return
+      } else throw this.#unexpected(body.case)
     }
   }
 
@@ -152,18 +182,21 @@ export class SyncSession {
     this.#channel.abort(error)
   }
 
-  async #want({ have, samples, final }: Offer, heads: Uint8Array[], resume?: PullCursor): Promise<void> {
+  async #want(
+    { have, samples, final }: Offer,
+    heads: Uint8Array[],
+    { after, until } = { after: 0, until: 0 }
+  ): Promise<void> {
     const value = create(WantSchema, {
       heads,
       have: have.map(digestFromBlockId),
       samples: samples.map(digestFromBlockId),
-      final
+      final,
+      until: BigInt(until)
     })
-    if (resume !== undefined) {
-      value.cursor = create(CursorSchema, {
-        generation: resume.generation,
-        sequence: BigInt(resume.sequence)
-      })
+    if (after > 0) {
+      const { generation } = this.claim
+      value.cursor = create(CursorSchema, { generation, sequence: BigInt(after) })
     }
     await this.#send({ case: 'want', value })
   }
@@ -180,6 +213,13 @@ export class SyncSession {
     // A copy, so that one small block that is kept does not keep a whole frame (`slice` of a Buffer copies nothing).
     const batch = { blocks: blocks.map((block) => new Uint8Array(block)) }
     return everything ? { ...batch, cursor: { generation, sequence: this.#sequence(sequence) } } : batch
+  }
+
+  #end({ sequence }: End, everything: boolean): PulledBatch {
+    const { generation } = this.claim
+    return everything
+      ? { blocks: [], cursor: { generation, sequence: this.#sequence(sequence) } }
+      : { blocks: [] }
   }
 
   async #send(body: Parameters<typeof request>[0]): Promise<void> {

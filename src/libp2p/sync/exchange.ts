@@ -280,6 +280,8 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
       limits,
       counters,
       log,
+      clock,
+      replica,
       allows: (peer) => this.#allows(peer),
       greeted: (peer, claim) => this.#onGreeted(running, peer, claim)
     })
@@ -334,7 +336,7 @@ class LibP2pSyncExchange implements SyncExchange, TopicService {
   #onGreeted(running: Running, peer: PeerName, claim: PeerClaim): void {
     if (this.#running !== running) return
     this.#counters.hellos++
-    if (running.sessions.isConnected(peer)) running.greeter.heard(peer)
+    if (running.sessions.isConnected(peer)) running.greeter.heard(peer, claim)
     running.bystanders.remove(peer)
     try {
       running.replica.peerClaims(peer, claim)

@@ -7,7 +7,7 @@
  */
 import { backoffMs } from '../../backoff.ts'
 import type { Limits } from '../../options.ts'
-import type { Clock, PeerName, Random } from '../../replica/ports.ts'
+import type { Clock, PeerClaim, PeerName, Random } from '../../replica/ports.ts'
 import { SyncError, type SyncFailure } from './sync-error.ts'
 
 /** What a greeter works with. */
@@ -25,6 +25,8 @@ interface Acquaintance {
   state: 'waiting' | 'queued' | 'greeting' | 'greeted' | 'refused'
   failures: number
   timer: unknown
+  /** What it said last, once it is greeted. */
+  claim?: PeerClaim | undefined
 }
 
 /** After these asking again would get the same answer. */
@@ -61,6 +63,11 @@ export class Greeter {
     return [...this.#peers].filter(([, { state }]) => state === 'greeted').map(([peer]) => peer)
   }
 
+  /** Peers that are there and were not found to refuse, and what they said last; nothing if they are yet to be greeted. */
+  *claims(): Generator<[peer: PeerName, claim: PeerClaim | undefined]> {
+    for (const [peer, { state, claim }] of this.#peers) if (state !== 'refused') yield [peer, claim]
+  }
+
   /** A peer is there, and it is for us to greet it. */
   greetNow(peer: PeerName): void {
     this.#schedule(peer, 0)
@@ -72,10 +79,10 @@ export class Greeter {
   }
 
   /** Hellos have been said, whoever began. */
-  heard(peer: PeerName): void {
+  heard(peer: PeerName, claim?: PeerClaim): void {
     const known = this.#peers.get(peer)
     this.#init.clock.clearTimeout(known?.timer)
-    this.#peers.set(peer, { state: 'greeted', failures: 0, timer: undefined })
+    this.#peers.set(peer, { state: 'greeted', failures: 0, timer: undefined, claim })
   }
 
   /** A peer that has greeted us does not want to be asked. */

@@ -109,14 +109,14 @@ export class SyncServer {
     const ground = this.#ground
     ground.rounds++
     const resume = this.#resumeAt(want, ground)
-    if (resume !== undefined) return await this.#stream(resume, ground)
+    if (resume !== undefined) return await this.#stream(resume, ground, want)
     const have = blockIdsOfWire(want.have, LIMITS.helloHeadsMax.max)
     const samples = blockIdsOfWire(want.samples, LIMITS.syncSamplesMax.max)
     const indexes = await this.#addCommon(ground, [...have, ...samples])
     const all = have.length > 0 && have.every((id) => ground.common.has(id))
     const enough =
       want.final || all || ground.rounds >= limits.syncRoundsMax || ground.snapshot.sequence === 0
-    if (enough) return await this.#stream(1, ground)
+    if (enough) return await this.#stream(1, ground, want)
     await this.#say({ case: 'known', value: create(KnownSchema, { indexes }) })
   }
 
@@ -141,14 +141,17 @@ export class SyncServer {
     return indexes
   }
 
-  /** Sends every row from `start` to the snapshot's that the peer is not known to have. */
-  async #stream(start: number, { snapshot, common }: Ground): Promise<void> {
+  /** Sends every row from `start` to the snapshot's, or to the one asked for, that the peer is not known to have. */
+  async #stream(start: number, { snapshot, common }: Ground, { until }: Want): Promise<void> {
     const { replica } = this.#init
     this.#ground = undefined
-    const last = snapshot.sequence
+    let last = snapshot.sequence
     const packer = new Packer(this.#init.limits, (batch) => this.#sendBatch(batch))
-    if (start > 1 || common.size === 0) await this.#sendSpan(packer, start, last)
-    else {
+    if (start > 1 || common.size === 0) {
+      // Only where no row is left out does a number say how far the peer has everything.
+      if (until > 0n) last = Math.min(last, sequenceOfWire(until))
+      await this.#sendSpan(packer, start, last)
+    } else {
       const rows = await rowsNotBelow({
         log: replica,
         top: last,
