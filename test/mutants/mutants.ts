@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts'
 import { BOUND_MUTANTS } from './table/bounds.ts'
 import { COMMIT_MUTANTS } from './table/commit.ts'
 import { DAG_MUTANTS } from './table/dag.ts'
+import { DIVIDE_MUTANTS } from './table/divide.ts'
 import { LIBP2P_MUTANTS } from './table/libp2p.ts'
 import { NETWORK_MUTANTS } from './table/network.ts'
 import { READ_MUTANTS } from './table/reads.ts'
@@ -15,5 +16,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...READ_MUTANTS,
   ...NETWORK_MUTANTS,
   ...LIBP2P_MUTANTS,
+  ...DIVIDE_MUTANTS,
   ...BOUND_MUTANTS
 ]

@@ -35,12 +35,12 @@ export class Demand {
   /**
    * Whether the network is what is slow.
    *
-   * @param unmerged - blocks that were handed on and are not merged yet.
+   * @param unmerged - how many blocks were handed on and are not merged yet; asked for only where it matters.
    * @returns undefined while that cannot be told.
    */
-  isUnmet(unmerged: number): boolean | undefined {
+  isUnmet(unmerged: () => number): boolean | undefined {
     if (this.#bytes < this.#bytesMin && this.#waitedMs + this.#tookMs < this.#spanMsMin) return undefined
-    const isUnmet = this.#waitedMs > this.#tookMs && unmerged <= this.#blocks
+    const isUnmet = this.#waitedMs > this.#tookMs && unmerged() <= this.#blocks
     this.#waitedMs = 0
     this.#tookMs = 0
     this.#bytes = 0

@@ -169,15 +169,9 @@ export class DividedPull {
   #growIfUnmet(): void {
     const { others, limits, merged } = this.#init
     const crew = this.#crew
-    const isUnmet = this.#demand.isUnmet(this.#spans.handedOn - (merged() - this.#mergedBefore))
-    if (
-      isUnmet !== true ||
-      !crew.hasRows ||
-      crew.size >= limits.syncLanesMax ||
-      this.#misfits >= MISFITS_MAX
-    ) {
-      return
-    }
+    const unmerged = (): number => this.#spans.handedOn - (merged() - this.#mergedBefore)
+    if (this.#demand.isUnmet(unmerged) !== true || !crew.hasRows) return
+    if (crew.size >= limits.syncLanesMax || this.#misfits >= MISFITS_MAX) return
     const { open, rest, last } = this.#spans
     const start = open === undefined ? rest : this.#spans.endOfOpen(crew.size, limits.syncAheadBytesMax) + 1
     const rows = this.#spans.rowsFrom(start, crew.size)

@@ -51,6 +51,8 @@ export function replicasOf(random: Random, { hostiles = 0 }: Profile): ScriptRep
       pendingBlocksPerPeerMax: pick(random, [16, 65_536]),
       commitNodesMax: pick(random, [1, 3, 256]),
       linksMax: pick(random, [1, 1024]),
+      // So small that what one life writes is a long history.
+      ...{ syncDivideNodesMin: 16, syncAheadBytesMax: 4096, syncFrameBytes: 1024 },
       ...(hostiles > 0 && limitsAmongHostiles(random))
     }
   }
