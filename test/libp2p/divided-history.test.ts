@@ -201,6 +201,18 @@ describe('a peer that serves', () => {
     expect(group.replica.ids()).toEqual(replicas.alice?.ids())
   })
 
+  test('and sends more blocks than there are rows is dropped at once', async () => {
+    const replicas = await level(2)
+    const bob = replicas.bob as FakeReplica
+    bob.readLog = async function* (from) {
+      for (;;) yield { ...(this.log[from - 1] as LogEntry), sequence: from }
+    }
+    const group = await start(replicas)
+    const pulled = await group.pull('alice')
+    expect(pulled).toMatchObject({ error: undefined, early: 0, from: { alice: NODES } })
+    expect(group.joiner.counters).toMatchObject({ invalidFrames: 1, droppedStreams: 1 })
+  })
+
   test('goes on with nothing that nobody reads: what waits is bounded', async () => {
     const group = await start(await level(3))
     const gate = Promise.withResolvers<void>()

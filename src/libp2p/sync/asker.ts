@@ -73,7 +73,7 @@ export class Asker {
 
   #batches({ peer, want, signal }: PullRequest): AsyncIterable<DividedBatch> {
     const resume = this.#cursors.get(peer)
-    const { limits, clock, replica } = this.#init
+    const { limits, clock, replica, counters } = this.#init
     const last = this.#lastRowOf(peer, resume)
     const rows = last - (resume?.sequence ?? 0)
     const open = (until: number, waits: Waits): AsyncGenerator<PulledBatch> =>
@@ -88,6 +88,9 @@ export class Asker {
         this.#ask(other, { signal: ending }, (session) => session.rows(after, until)),
       others: () => this.#others(peer),
       mayHaveOthers: () => this.#mayHaveOthers(peer, last),
+      joined: () => {
+        counters.helpers++
+      },
       merged: () => replica.snapshot().sequence
     })
     return pull.run()

@@ -116,16 +116,19 @@ export class SyncSession {
     // Only where nothing is left out does a place in the answerer's log say what has been received.
     const resumable = resume !== undefined && isGood(resume, this.claim)
     const everything = resumable || offer.final
+    const after = resumable ? resume.sequence : 0
     await this.#want(offer, heads, {
-      after: resumable ? resume.sequence : 0,
+      after,
       // A row to end at is one of the log that the asker knows of, which another generation need not have.
       until: everything && resumable === (resume !== undefined) ? until : 0
     })
     const patience = this.#newPatience()
-    for (;;) {
+    for (let row = everything ? after : undefined; ; ) {
       const { body } = await this.#readAnswer(patience)
       if (body.case === 'batch') {
-        yield this.#batch(body.value, everything)
+        const batch = this.#batch(body.value, row)
+        row = batch.cursor?.sequence
+        yield batch
       } else if (body.case === 'known' && !offer.final) {
         offer = await negotiation.next(body.value.indexes)
         this.#init.counters.rounds++
@@ -141,10 +144,13 @@ export class SyncSession {
   async *rows(after: number, until: number): AsyncGenerator<PulledBatch> {
     await this.#want({ have: [], samples: [], final: true }, [], { after, until })
     const patience = this.#newPatience()
-    for (;;) {
+    for (let row: number | undefined = after; ; ) {
       const { body } = await this.#readAnswer(patience)
-      if (body.case === 'batch') yield this.#batch(body.value, true)
-      else if (body.case === 'end') {
+      if (body.case === 'batch') {
+        const batch = this.#batch(body.value, row)
+        row = batch.cursor?.sequence
+        yield batch
+      } else if (body.case === 'end') {
         yield this.#end(body.value, true)
         return
       } else throw this.#unexpected(body.case)
@@ -162,7 +168,7 @@ export class SyncSession {
     for (;;) {
       const { body } = await this.#readAnswer(patience)
       if (body.case === 'batch') {
-        const { blocks } = this.#batch(body.value, false)
+        const { blocks } = this.#batch(body.value)
         left -= blocks.length
         // Blocks that nobody wants would keep an answer alive for ever, and with it the wait for those that are wanted.
         if (left < 0) throw this.#channel.invalid('The peer sends more blocks than it was asked for')
@@ -201,7 +207,8 @@ export class SyncSession {
     await this.#send({ case: 'want', value })
   }
 
-  #batch({ blocks, sequence }: Batch, everything: boolean): PulledBatch {
+  /** @param row - the last row of the peer's log that it sent, where its answer leaves nothing out. */
+  #batch({ blocks, sequence }: Batch, row?: number): PulledBatch {
     const { limits, counters } = this.#init
     const { generation } = this.claim
     // An answer of empty frames would never end and never be too slow.
@@ -212,7 +219,11 @@ export class SyncSession {
     counters.blocksIn += blocks.length
     // A copy, so that one small block that is kept does not keep a whole frame (`slice` of a Buffer copies nothing).
     const batch = { blocks: blocks.map((block) => new Uint8Array(block)) }
-    return everything ? { ...batch, cursor: { generation, sequence: this.#sequence(sequence) } } : batch
+    if (row === undefined) return batch
+    const cursor = { generation, sequence: this.#sequence(sequence) }
+    // What an answer may bring is bounded by the rows that were asked for.
+    if (cursor.sequence < row + blocks.length) throw this.#channel.invalid('There are more blocks than rows')
+    return { ...batch, cursor }
   }
 
   #end({ sequence }: End, everything: boolean): PulledBatch {

@@ -19,6 +19,8 @@ export interface SyncCounters {
   helloFailures: number
   /** Rounds in which peers and this replica looked for common ground, as the asker. */
   rounds: number
+  /** Peers that joined in when a long history was divided. */
+  helpers: number
   /** Frames that broke the protocol. */
   invalidFrames: number
   /** Streams given up because the other side stalled, dawdled or broke the protocol. */
@@ -41,6 +43,7 @@ export function newCounters(): SyncCounters {
     hellos: 0,
     helloFailures: 0,
     rounds: 0,
+    helpers: 0,
     invalidFrames: 0,
     droppedStreams: 0,
     refusedPeers: 0,

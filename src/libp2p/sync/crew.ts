@@ -285,9 +285,7 @@ export class Crew {
     }
     // A peer that does not know of the end goes on.
     if (span.isComplete) return false
-    if (!span.add(batch, this.hasRows)) {
-      throw new SyncError('invalid', 'There are more blocks than rows', { peer })
-    }
+    span.add(batch, this.hasRows)
     this.changed()
     return !span.isComplete || until === span.end
   }

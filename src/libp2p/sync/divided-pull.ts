@@ -38,6 +38,8 @@ export interface DividedPullInit {
   others(): Iterable<readonly [peer: PeerName, last: number]>
   /** Whether others can be asked, or are just being greeted. */
   mayHaveOthers(): boolean
+  /** Called when another peer joins in. */
+  joined(): void
   /** How many rows this replica's own log has. */
   merged(): number
 }
@@ -167,7 +169,7 @@ export class DividedPull {
 
   /** One more peer joins in, where the network is what is slow and there is something to divide. */
   #growIfUnmet(): void {
-    const { others, limits, merged } = this.#init
+    const { others, limits, merged, joined } = this.#init
     const crew = this.#crew
     const unmerged = (): number => this.#spans.handedOn - (merged() - this.#mergedBefore)
     if (this.#demand.isUnmet(unmerged) !== true || !crew.hasRows) return
@@ -180,6 +182,7 @@ export class DividedPull {
       if (crew.knows(peer) || reach < Math.min(start + rows, last)) continue
       this.#spans.shorten(start - 1)
       crew.add(peer, reach)
+      joined()
       return
     }
   }

@@ -1,8 +1,8 @@
 /**
  * Some rows of a history, which one peer sends, and what of them was received and not handed on yet.
  *
- * Invariants: rows only grow, and no batch holds more blocks than rows, so that no peer can send more blocks for a span
- * than it has rows; what it holds is bounded by whoever reads into it, which looks at `bytes` before each frame.
+ * Invariants: no batch that is added has more blocks than rows, as sessions see to, so that what comes for a span ends;
+ * what it holds is bounded by whoever reads into it, and looks at `bytes` before each frame.
  */
 import type { PeerName } from '../../replica/ports.ts'
 import type { PulledBatch } from './client.ts'
@@ -60,14 +60,12 @@ export class Span {
    * Takes what came.
    *
    * @param isPlaced - whether the number of its last row tells its place.
-   * @returns whether it can be a part of a log.
    */
-  add(batch: PulledBatch, isPlaced: boolean): boolean {
+  add(batch: PulledBatch, isPlaced: boolean): void {
     const { cursor } = batch
     let { blocks } = batch
     if (isPlaced && cursor !== undefined) {
       const rows = cursor.sequence - this.#row
-      if (rows < blocks.length) return false
       // What goes beyond the end comes from elsewhere too. Where rows were left out it cannot be told from the others.
       if (rows === blocks.length) blocks = blocks.slice(0, rows - Math.max(0, cursor.sequence - this.end))
       this.#row = cursor.sequence
@@ -75,7 +73,6 @@ export class Span {
     }
     for (const block of blocks) this.bytes += block.length
     this.#batches.push({ ...batch, blocks })
-    return true
   }
 
   /** The next of what waits. */
