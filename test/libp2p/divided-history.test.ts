@@ -227,6 +227,6 @@ describe('a peer that serves', () => {
     // What was handed on, what may wait, and a frame for each lane.
     const handedOn = 1500 * (VALUE_BYTES + 90)
     expect(bytes.every((each) => each > 0)).toBe(true)
-    expect(read).toBeLessThan(handedOn + LIMITS.syncAheadBytesMax * 1.25 + 4 * LIMITS.syncFrameBytes)
+    expect(read).toBeLessThan(handedOn + LIMITS.syncAheadBytesMax + 4 * LIMITS.syncFrameBytes)
   })
 })

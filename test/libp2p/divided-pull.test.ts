@@ -277,8 +277,7 @@ describe('a history', () => {
 
   test('waits in memory within its bound, however slow the first peer and the consumer', async () => {
     const peers = { alice: same(200), bob: same(1), carol: same(1), dave: same(1) }
-    const { syncAheadBytesMax, syncLanesMax } = LIMITS
-    const bound = syncAheadBytesMax * (1 + 1 / syncLanesMax) + syncLanesMax * FRAME_ROWS * BLOCK_BYTES
+    const bound = LIMITS.syncAheadBytesMax + LIMITS.syncLanesMax * FRAME_ROWS * BLOCK_BYTES
     for (const takesMs of [0, 50]) {
       const stage = new Stage(peers)
       stage.takesMs = takesMs
@@ -426,9 +425,7 @@ describe('whatever the peers are', () => {
           const came = new Set(stage.names)
           const lacking = asked.log.filter((name) => name !== undefined && !came.has(name))
           expect(lacking.length).toBe(0)
-          expect(stage.aheadMax).toBeLessThanOrEqual(
-            LIMITS.syncAheadBytesMax * 1.25 + 4 * FRAME_ROWS * BLOCK_BYTES
-          )
+          expect(stage.aheadMax).toBeLessThanOrEqual(LIMITS.syncAheadBytesMax + 4 * FRAME_ROWS * BLOCK_BYTES)
         }
       ),
       { numRuns: 60 }

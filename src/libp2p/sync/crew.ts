@@ -1,8 +1,8 @@
 /**
  * The peers that send one history, each a span at a time: who sends what next, and what becomes of it when one does not.
  *
- * Invariants: a span is read by one lane; the spans behind the first hold no more than `syncAheadBytesMax` and a frame for
- * each lane; there is always somebody who reads the first one, or nobody who can; a peer that failed, or that holds up
+ * Invariants: a span is read by one lane; what waits is no more than `syncAheadBytesMax` and a frame for each
+ * lane; there is always somebody who reads the first one, or nobody who can; a peer that failed, or that holds up
  * the others, is asked for nothing more, and what it did not send is sent by another.
  */
 import type { Limits } from '../../options.ts'
@@ -266,7 +266,7 @@ export class Crew {
     if (span.isComplete) return true
     // What is handed on next is read when it is asked for.
     if (span === spans.front) return span.isDrained
-    return spans.bytesAhead < limits.syncAheadBytesMax
+    return spans.bytesWaiting < limits.syncAheadBytesMax
   }
 
   /** @returns whether the stream is to be read on. */

@@ -49,10 +49,10 @@ export class Spans {
     return span?.end === OPEN_END && !span.isComplete ? span : undefined
   }
 
-  /** Bytes that wait behind the first span. */
-  get bytesAhead(): number {
+  /** Bytes that wait to be handed on. */
+  get bytesWaiting(): number {
     let sum = 0
-    for (const span of this.#list) if (span !== this.front) sum += span.bytes
+    for (const { bytes } of this.#list) sum += bytes
     return sum
   }
 

@@ -22,7 +22,7 @@ export const DIVIDE_MUTANTS: readonly Mutant[] = [
     'read-ahead-without-bound',
     'What waits for what another peer is to send is bounded.',
     'libp2p/sync/crew.ts',
-    ['return spans.bytesAhead < limits.syncAheadBytesMax', 'return true'],
+    ['return spans.bytesWaiting < limits.syncAheadBytesMax', 'return true'],
     DIVIDED
   ),
   mutant(
