@@ -292,10 +292,11 @@ export class Crew {
 
   #finished(lane: Lane, span: Span, failure: unknown): void {
     lane.span = undefined
+    const isOfUse = span.position >= span.start
     if (!span.isComplete) this.#init.spans.giveBack(span)
     else if (failure === undefined) return
     if (failure !== undefined) this.#failure = failure
-    // One that had to wait for room may be right to have gone.
-    if (!lane.wasHeld) this.drop(lane.peer, failure)
+    // One that had to wait for room may be right to have gone; but one that never sends anything is not asked for ever.
+    if (!lane.wasHeld || !isOfUse) this.drop(lane.peer, failure)
   }
 }

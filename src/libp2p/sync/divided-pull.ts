@@ -161,7 +161,7 @@ export class DividedPull {
   /** All of the first span was handed on. */
   #pass(front: Span): void {
     // One of whose rows none came does not even have those that overlap.
-    const isEmpty = front.seam === undefined && front.end >= front.start && !this.#tail.isEmpty
+    const isEmpty = front.seam === undefined && !this.#tail.isEmpty
     if (isEmpty) this.#misfit(front, front.peer as PeerName)
     else this.#spans.shift()
     this.#crew.changed()

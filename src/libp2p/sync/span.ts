@@ -24,7 +24,7 @@ export class Span {
   isComplete = false
   /** Bytes that wait to be handed on. */
   bytes = 0
-  #batches: PulledBatch[] = []
+  readonly #batches: PulledBatch[] = []
   /** The last row that was received. */
   #row: number
 
@@ -88,13 +88,6 @@ export class Span {
     this.isComplete = true
     const rest = new Span(this.position + 1, this.end)
     this.end = this.position
-    // What only overlaps is here already.
-    if (this.end < this.start) this.#clear()
     return rest
-  }
-
-  #clear(): void {
-    this.#batches = []
-    this.bytes = 0
   }
 }

@@ -140,7 +140,10 @@ export class Spans {
   giveBack(span: Span): void {
     const index = this.#list.indexOf(span)
     const rest = index < 0 ? undefined : span.cutShort()
-    if (rest !== undefined) this.#list.splice(index + 1, 0, rest)
+    if (rest === undefined) return
+    // Of one of which nothing came nothing is left.
+    if (rest.start === span.start) this.#list[index] = rest
+    else this.#list.splice(index + 1, 0, rest)
   }
 
   /** Nothing of a span is of use. */
