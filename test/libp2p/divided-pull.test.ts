@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PulledBatch } from '../../src/libp2p/sync/client.ts'
 import { DividedPull, type DividedPullInit } from '../../src/libp2p/sync/divided-pull.ts'
+import { Spans } from '../../src/libp2p/sync/spans.ts'
 import { SyncError } from '../../src/libp2p/sync/sync-error.ts'
 import { defaultLimits, type LimitName } from '../../src/options.ts'
 import { VirtualClock } from '../../src/testkit/virtual-clock.ts'
@@ -385,13 +386,14 @@ describe('a peer', () => {
     expect(mixed.error).toBeUndefined()
   })
 
-  test('that breaks off wherever it waited for room is not asked again and again', async () => {
-    for (let breaksAt = 300; breaksAt < ROWS; breaksAt += 30) {
-      const carol = { ...same(1), breaks: 'dies' as const, breaksAt }
-      const stage = await new Stage({ alice: same(70), bob: same(1), carol, dave: same(40) }).run()
-      expect(stage.error).toBeUndefined()
-      expect(stage.runs).toBe(WHOLE)
-    }
+  test('that sends nothing when it is its turn is asked once', async () => {
+    // Bob has sent all that may wait when alice goes, so that carol, who had nothing to do yet, is the next to be asked.
+    const [alice, carol] = [150, 0].map((breaksAt) => ({ ...same(100), breaks: 'dies' as const, breaksAt }))
+    const peers = { alice: alice as FakePeer, bob: same(1), carol: carol as FakePeer }
+    const stage = await new Stage(peers).run({ pullStallMs: 60_000 })
+    expect(stage.error).toBeUndefined()
+    expect(stage.runs).toBe(WHOLE)
+    expect(stage.asked.filter(({ peer }) => peer === 'carol')).toHaveLength(1)
   })
 
   test('that was left because it was slow is asked again when nobody else is left', async () => {
@@ -400,6 +402,29 @@ describe('a peer', () => {
     expect(stage.error).toBeUndefined()
     expect(stage.runs).toBe(WHOLE)
     expect(stage.countFrom('bob')).toBeGreaterThan(1000)
+  })
+})
+
+describe('a span that is given back', () => {
+  test('leaves what came of it, and the rest to others', () => {
+    const spans = new Spans(0, 100, 1000)
+    const span = spans.cut(50)
+    span.begin('bob', 0)
+    span.add({ blocks: upTo(20).map(block), cursor: { generation: 'bob', sequence: 20 } }, true)
+    spans.giveBack(span)
+    expect(spans.front).toBe(span)
+    expect([span.end, span.isComplete]).toEqual([20, true])
+    const rest = spans.find(({ isComplete }) => !isComplete)
+    expect([rest?.start, rest?.end]).toEqual([21, 50])
+  })
+
+  test('leaves nothing where nothing came: who is next would wait behind it for room, and be excused for that', () => {
+    const spans = new Spans(0, 100, 1000)
+    const span = spans.cut(50)
+    span.begin('bob', 0)
+    spans.giveBack(span)
+    expect(spans.front).not.toBe(span)
+    expect([spans.front?.start, spans.front?.end, spans.front?.isComplete]).toEqual([1, 50, false])
   })
 })
 
