@@ -19,6 +19,8 @@ export interface RowStore {
   get(row: string): Promise<Uint8Array | undefined>
   /** In the order of the rows asked for; at once where the datastore can and they are few. */
   getMany(rows: readonly string[]): Eventual<Array<Uint8Array | undefined>>
+  /** The same, and never at once: the event loop does not wait for the disk, however few they are. */
+  readMany(rows: readonly string[]): Promise<Array<Uint8Array | undefined>>
   /** Every row whose key starts with the prefix, in no order that may be relied on. */
   scan(prefix: string): AsyncGenerator<Row>
   scanKeys(prefix: string): AsyncGenerator<string>
@@ -161,6 +163,10 @@ class DatastoreRows implements RowStore {
     return await Promise.all(rows.map((row) => this.get(row)))
   }
 
+  readMany(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    return this.getMany(rows)
+  }
+
   async *scan(prefix: string): AsyncGenerator<Row> {
     await this.#applying
     for await (const { key, value } of this.#datastore.query({ prefix })) {
@@ -253,6 +259,10 @@ class LevelRows implements RowStore {
       // An awaited put spends more on one asynchronous read than on everything else but its write.
       return rows.map((row) => this.#level.getSync?.(row, ENCODINGS))
     }
+    return this.readMany(rows)
+  }
+
+  readMany(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
     return this.#level.getMany([...rows], ENCODINGS)
   }
 
