@@ -11,7 +11,6 @@ import { utf8Length } from './key.ts'
 
 const CHUNK_BYTES = 16 * 1024
 const VARINT_BYTES_MAX = 10
-const SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 const UINT64_MAX = 2n ** 64n - 1n
 
 const encoder = new TextEncoder()
@@ -34,8 +33,6 @@ export class WireWriter {
 
   /** A varint of an exact unsigned 64-bit integer. @throws RangeError if it is none. */
   uint64(value: bigint): this {
-    // Numbers are faster than bigints, and no clock has outgrown them yet.
-    if (value >= 0n && value <= SAFE_MAX) return this.number(Number(value))
     if (value < 0n || value > UINT64_MAX) throw new RangeError(`${value} is no uint64`)
     this.#reserve(VARINT_BYTES_MAX)
     let rest = value
