@@ -116,9 +116,10 @@ export const memoryOverTime: Curve = {
     const catchUp = await prepareMemoryRun(scope)
     const { load, writerLoad } = await catchUp(scope)
     for (const [role, { memory }] of [['reader', load] as const, ['writer', writerLoad] as const]) {
-      for (const { seconds, heapMiB, residentMiB } of memory) {
+      for (const { seconds, heapMiB, ownMiB, mappedMiB } of memory) {
         yield { line: `heap of the ${role}`, x: seconds, y: heapMiB }
-        yield { line: `resident, ${role}`, x: seconds, y: residentMiB }
+        yield { line: `resident and its own, ${role}`, x: seconds, y: ownMiB }
+        yield { line: `pages of mapped tables, ${role}`, x: seconds, y: mappedMiB }
       }
     }
   }

@@ -5,6 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { startProfile } from '../profile/record.ts'
 import type { MemorySample, PeerLoad } from './messages.ts'
+import { residentMemory } from './resident.ts'
 
 /** How often the loop is looked at. Node counts this interval into the delay, and it is taken off again. */
 const RESOLUTION_MS = 5
@@ -20,20 +21,20 @@ const MEMORY_SAMPLE_S = 1
 export async function watchLoad(profileFile?: string): Promise<() => Promise<PeerLoad>> {
   const stopProfile = profileFile === undefined ? undefined : await startProfile(profileFile)
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  const memoryBefore = process.memoryUsage.rss()
+  const before = residentMemory()
   const cpuBefore = process.cpuUsage()
   const start = performance.now()
   const memory: MemorySample[] = []
-  let memoryMax = memoryBefore
-  let heapMax = 0
+  const max = { ...before, heapMiB: 0 }
   const look = (): void => {
-    const resident = process.memoryUsage.rss()
-    const { used_heap_size: heap } = getHeapStatistics()
-    memoryMax = Math.max(memoryMax, resident)
-    heapMax = Math.max(heapMax, heap)
+    const { ownMiB, mappedMiB } = residentMemory()
+    const heapMiB = getHeapStatistics().used_heap_size / 2 ** 20
+    max.ownMiB = Math.max(max.ownMiB, ownMiB)
+    max.mappedMiB = Math.max(max.mappedMiB, mappedMiB)
+    max.heapMiB = Math.max(max.heapMiB, heapMiB)
     const seconds = (performance.now() - start) / 1000
     if (seconds - (memory.at(-1)?.seconds ?? Number.NEGATIVE_INFINITY) < MEMORY_SAMPLE_S) return
-    memory.push({ seconds, heapMiB: heap / 2 ** 20, residentMiB: resident / 2 ** 20 })
+    memory.push({ seconds, heapMiB, ownMiB, mappedMiB })
   }
   const timer = setInterval(look, MEMORY_INTERVAL_MS)
   histogram.enable()
@@ -46,8 +47,9 @@ export async function watchLoad(profileFile?: string): Promise<() => Promise<Pee
     const load = {
       loopDelayP99: delay(histogram.percentile(99)),
       loopDelayMax: delay(histogram.max),
-      memoryGrowth: (memoryMax - memoryBefore) / 2 ** 20,
-      heapMax: heapMax / 2 ** 20,
+      memoryGrowth: max.ownMiB - before.ownMiB,
+      mappedGrowth: max.mappedMiB - before.mappedMiB,
+      heapMax: max.heapMiB,
       memory,
       cpuMs: (user + system) / 1000
     }

@@ -19,7 +19,9 @@ export interface PeerState {
 export interface MemorySample {
   seconds: number
   heapMiB: number
-  residentMiB: number
+  /** Resident memory that is the process's own, and pages of files that it has mapped. */
+  ownMiB: number
+  mappedMiB: number
 }
 
 /** How the process of a peer fared since it was told to watch itself. */
@@ -27,11 +29,13 @@ export interface PeerLoad {
   /** How late timers were, in milliseconds. */
   loopDelayP99: number
   loopDelayMax: number
-  /** By how much the resident memory grew at most, in MiB. */
+  /** By how much the resident memory of its own grew at most, in MiB. */
   memoryGrowth: number
+  /** The same for pages of files that it has mapped. */
+  mappedGrowth: number
   /** The heap of JavaScript at its largest, in MiB. */
   heapMax: number
-  /** How heap and resident memory went, once a second. */
+  /** How heap and memory went, once a second. */
   memory: MemorySample[]
   /** Processor time of all threads, in milliseconds. */
   cpuMs: number

@@ -52,14 +52,14 @@ export class SetStore {
     const row = this.#layout.current(key)
     const known = this.#cache?.get(row)
     if (known === undefined) return this.#readValue(row)
-    return known === null ? undefined : new Uint8Array(known)
+    return known ?? undefined
   }
 
   /** The length of a key's value, where it has one. */
   size(key: string): Eventual<number | undefined> {
     const row = this.#layout.current(key)
-    const known = this.#cache?.get(row)
-    if (known !== undefined) return known?.length
+    const known = this.#cache?.size(row)
+    if (known !== undefined) return known ?? undefined
     return this.#readValue(row).then((value) => value?.length)
   }
 

@@ -33,6 +33,11 @@ function changesOf(values: Record<string, string | null>): ChangeSet {
   return changes
 }
 
+function commit(cache: ReadCache, changes: ChangeSet): void {
+  cache.beginCommit(changes)
+  cache.adoptCommit(changes)
+}
+
 async function textOf(store: CrdtDatastore, key = KEY): Promise<string | undefined> {
   return (await store.has(key)) ? new TextDecoder().decode(await store.get(key)) : undefined
 }
@@ -46,25 +51,29 @@ describe('the cache of reads', () => {
   test('a read that began before a commit of its row and ends after it is not kept', () => {
     const cache = new ReadCache(layout, 10_000)
     const ticket = cache.beginRead(ROW)
-    cache.beginCommit(changesOf({ '/k': 'new' })).adopt()
+    commit(cache, changesOf({ '/k': 'new' }))
     cache.endRead(ROW, ticket, encode('old'))
     expect(decode(cache.get(ROW))).toBe('new')
   })
 
   test('nothing is known of the rows of a commit until it ends, also what is read meanwhile', () => {
     const cache = new ReadCache(layout, 10_000)
-    cache.beginCommit(changesOf({ '/k': 'old', '/other': 'stays' })).adopt()
-    const commit = cache.beginCommit(changesOf({ '/k': 'new' }))
+    commit(cache, changesOf({ '/k': 'old', '/other': 'stays' }))
+    const changes = changesOf({ '/k': 'new' })
+    cache.beginCommit(changes)
     expect(cache.get(ROW)).toBeUndefined()
     cache.endRead(ROW, cache.beginRead(ROW), encode('old'))
     expect(cache.get(ROW)).toBeUndefined()
     expect(decode(cache.get(layout.current('/other')))).toBe('stays')
-    commit.adopt()
+    const ticket = cache.beginRead(ROW)
+    cache.adoptCommit(changes)
+    cache.endRead(ROW, ticket, encode('old'))
     expect(decode(cache.get(ROW))).toBe('new')
   })
 
   test('of a commit that failed nothing is kept, and what is read after it is', async () => {
     const cache = new ReadCache(layout, 10_000)
+    commit(cache, changesOf({ '/k': 'before' }))
     const failing = { commit: () => Promise.reject(new Error('no room')) }
     const changes = changesOf({ '/k': 'new' })
     await expect(cachedCommitter(failing, cache).commit(changes)).rejects.toThrow('no room')
@@ -85,31 +94,43 @@ describe('the cache of reads', () => {
     const bytesMax = 20_000
     const cache = new ReadCache(layout, bytesMax)
     const used = layout.current('/used')
-    cache.beginCommit(changesOf({ '/used': 'often' })).adopt()
+    commit(cache, changesOf({ '/used': 'often' }))
     for (let index = 0; index < 1000; index++) {
-      cache.beginCommit(changesOf({ [`/${index}`]: 'x'.repeat(index) })).adopt()
+      commit(cache, changesOf({ [`/${index}`]: 'x'.repeat(index) }))
       expect(cache.bytes).toBeLessThanOrEqual(bytesMax)
       expect(decode(cache.get(used))).toBe('often')
     }
     expect(decode(cache.get(layout.current('/999')))).toBe('x'.repeat(999))
     expect(cache.get(layout.current('/1'))).toBeUndefined()
-    for (const index of [999, 998, 997]) cache.beginCommit(changesOf({ [`/${index}`]: null })).adopt()
+    for (const index of [999, 998, 997]) commit(cache, changesOf({ [`/${index}`]: null }))
     expect(cache.bytes).toBeGreaterThan(0)
     expect(cache.get(layout.current('/999'))).toBeNull()
   })
 
-  test('a value of more than half the bytes is not kept, and drives nothing out', () => {
+  test('a value of more than half the bytes is not kept, nor what its key had before, and drives nothing out', () => {
     const cache = new ReadCache(layout, 10_000)
-    cache.beginCommit(changesOf({ '/k': 'small', '/large': 'x'.repeat(6000) })).adopt()
+    commit(cache, changesOf({ '/k': 'small', '/large': 'not yet' }))
+    commit(cache, changesOf({ '/large': 'x'.repeat(6000) }))
     expect(cache.get(layout.current('/large'))).toBeUndefined()
     expect(decode(cache.get(ROW))).toBe('small')
   })
 
+  test('what is written to a key that was not used for a while is what is read', () => {
+    const cache = new ReadCache(layout, 20_000)
+    commit(cache, changesOf({ '/k': 'old', '/gone': 'old' }))
+    for (let index = 0; index < 25; index++) commit(cache, changesOf({ [`/${index}`]: 'x'.repeat(300) }))
+    // More than a generation takes, so that there are two.
+    expect(cache.bytes).toBeGreaterThan(10_000)
+    commit(cache, changesOf({ '/k': 'new', '/gone': null }))
+    expect(decode(cache.get(ROW))).toBe('new')
+    expect(cache.get(layout.current('/gone'))).toBeNull()
+  })
+
   test('a commit of many keys replaces what was known and makes nothing else known', () => {
     const cache = new ReadCache(layout, 1_000_000)
-    cache.beginCommit(changesOf({ '/7': 'old' })).adopt()
+    commit(cache, changesOf({ '/7': 'old' }))
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`/${index}`, 'new']))
-    cache.beginCommit(changesOf(many)).adopt()
+    commit(cache, changesOf(many))
     expect(decode(cache.get(layout.current('/7')))).toBe('new')
     expect(cache.get(layout.current('/8'))).toBeUndefined()
   })

@@ -4,6 +4,7 @@ import { type Mutant, mutant } from '../mutant.ts'
 const TESTS = ['storage/read-cache.test.ts']
 
 const CACHE = 'storage/read-cache.ts'
+const ARENA = 'storage/value-arena.ts'
 
 export const READ_MUTANTS: readonly Mutant[] = [
   mutant(
@@ -17,17 +18,14 @@ export const READ_MUTANTS: readonly Mutant[] = [
     'cache-outlives-deletion',
     'What a delete, a purge or a repair takes away is not read from memory.',
     CACHE,
-    [
-      'if (!this.#layout.isCurrent(row)) continue',
-      'if (rows.get(row) === null || !this.#layout.isCurrent(row)) continue'
-    ],
+    ['if (!this.#layout.isCurrent(row) ||', 'if (bytes === null || !this.#layout.isCurrent(row) ||'],
     TESTS
   ),
   mutant(
     'cache-keeps-overtaken-read',
     'A read that a commit of its row overtook is not remembered.',
     CACHE,
-    ['this.#reads.delete(row) keys.push(row)', 'keys.push(row)'],
+    ['if (this.#reads.size > 0) for (const row of rows.keys()) this.#reads.delete(row)', ''],
     TESTS
   ),
   mutant(
@@ -41,28 +39,28 @@ export const READ_MUTANTS: readonly Mutant[] = [
     'cache-adopts-failed-commit',
     'What a failed commit was to write is not read from memory.',
     CACHE,
-    ['abandon() throw error', 'adopt()\nthrow error'],
+    ['cache.abandonCommit(changes)', 'cache.adoptCommit(changes)'],
     TESTS
   ),
   mutant(
     'cache-unbounded',
     'What is remembered for reads is bounded in bytes.',
     CACHE,
-    ['this.#old = this.#young this.#young = new Generation()', ''],
+    ['this.#old = this.#young this.#young = fresh', ''],
     TESTS
   ),
   mutant(
     'cache-hands-out-its-bytes',
     'A caller that changes the bytes it was given changes them for nobody else.',
-    'storage/set-store.ts',
-    ['known === null ? undefined : new Uint8Array(known)', 'known === null ? undefined : known'],
-    TESTS
+    ARENA,
+    ['return chunk.slice(start,', 'return chunk.subarray(start,'],
+    ['storage/value-arena.test.ts']
   ),
   mutant(
-    'cache-keeps-callers-bytes',
-    'Bytes that were handed out are not the ones that are remembered.',
-    CACHE,
-    ['value === undefined ? null : new Uint8Array(value)', 'value === undefined ? null : value'],
-    TESTS
+    'cache-writes-over-neighbour',
+    'What is remembered of a key stays what it is when others are written.',
+    ARENA,
+    ['return value.length <= lengthAt(chunk, start)', 'return lengthAt(chunk, start) >= 0'],
+    ['storage/value-arena.test.ts']
   )
 ]
