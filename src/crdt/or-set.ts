@@ -32,8 +32,8 @@ export interface KeyRowChanges {
 
 /**
  * What most commits do to a key is that it gets one version, and nothing else of the above. What that does not need is not
- * made, here and where nodes are read and merged: with a collection for each of it a batch takes 31% more of the main
- * thread, and a merged delta allocates 21% more.
+ * made, here and where nodes are read: with a collection for each of it a key of a batch takes 14% more of the main thread
+ * and allocates 38% more memory, and a merged delta allocates 21% more.
  */
 const NONE: readonly never[] = []
 
