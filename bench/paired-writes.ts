@@ -2,6 +2,7 @@
  * What benchmarks of local writes share: the same entries are written to a store and to a raw datastore-level, one
  * after the other, and the store is checked to have them.
  */
+import type { LevelDatastore } from 'datastore-level'
 import type { Datastore } from 'interface-datastore'
 import { checkEqual, type Sample } from './benchmark.ts'
 import { Contest, figuresOfTurns } from './rivals/contest.ts'
@@ -25,15 +26,26 @@ export interface PairedWritesInit {
    * @default 1
    */
   checkEvery?: number
+  /** What else writes the same, into a raw datastore-level of its own; `least` is the figure that tells of it. */
+  least?: (datastore: LevelDatastore) => (entries: readonly Entry[]) => Promise<void>
   /** Who writes the same, and by which of its methods. */
   rivals?: { names: readonly RivalName[]; method: string }
 }
 
 /** How a benchmark of writes prepares: its speed is in raw datastore-levels, its rate in entries a second. */
-export function pairedWrites({ name, count, write, counted, checkEvery = 1, rivals }: PairedWritesInit) {
+export function pairedWrites({
+  name,
+  count,
+  write,
+  counted,
+  checkEvery = 1,
+  least,
+  rivals
+}: PairedWritesInit) {
   return async (scope: Scope): Promise<() => Promise<Sample>> => {
     const store = await openStore(scope)
     const raw = await openLevel(scope)
+    const writeLeast = least?.(await openLevel(scope))
     const contest = await Contest.start(scope, rivals?.names ?? [])
     const take = turns(scope.options)
     let written = 0
@@ -43,6 +55,7 @@ export function pairedWrites({ name, count, write, counted, checkEvery = 1, riva
       const times = await take({
         ours: () => milliseconds(() => write(store, entries)),
         raw: () => milliseconds(() => write(raw, entries)),
+        ...(writeLeast && { least: () => milliseconds(() => writeLeast(entries)) }),
         ...contest.contestants(rivals?.method ?? '', count, (share) => ({
           prefix: name,
           from,

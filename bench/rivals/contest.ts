@@ -109,10 +109,17 @@ export class Contest {
   }
 }
 
-/** The figures of one sample: the store's speed in raw datastore-levels and in rivals, and everybody's rate. */
+/**
+ * The figures of one sample: the store's speed in raw datastore-levels, in the least that there is to do, and in rivals, and
+ * everybody's rate.
+ */
 export function figuresOfTurns(times: Times, count: number): Sample {
-  const { ours, raw, ...rivals } = times
+  const { ours, raw, least, ...rivals } = times
   const sample: Record<string, number> = { speed: raw / ours, rate: (count / ours) * 1000 }
+  if (least !== undefined) {
+    sample['of the least'] = least / ours
+    sample.least = raw / least
+  }
   for (const [name, ms] of Object.entries(rivals)) {
     sample[ratioName(name as RivalName)] = ms / ours
     sample[name] = (count / ms) * 1000
