@@ -91,14 +91,13 @@ export class ReadCache {
   /** A commit begins: until it ends, nothing is known of its rows. */
   beginCommit({ rows }: ChangeSet): void {
     this.#committing = rows
-    if (this.#reads.size > 0) for (const row of rows.keys()) this.#reads.delete(row)
+    for (const row of rows.keys()) this.#reads.delete(row)
   }
 
   /** It is durable. */
   adoptCommit({ rows }: ChangeSet): void {
     this.#committing = undefined
     const isSmall = rows.size <= ROWS_KNOWN_MAX
-    if (!isSmall && this.#young.isEmpty && this.#old.isEmpty) return
     for (const [row, bytes] of rows) {
       if (!this.#layout.isCurrent(row) || !(isSmall || this.#young.has(row) || this.#old.has(row))) continue
       this.#put(row, bytes === null ? undefined : decodeCurrentValue(row, bytes))
