@@ -328,17 +328,15 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     return await this.check(options.dryRun !== true, options)
   }
 
-  /** At once where the answer is at hand: then a read costs one promise. */
-  #read<T>(
+  async #read<T>(
     key: Key,
     options: AbortOptions | undefined,
     read: (sets: SetStore, canonical: string) => Eventual<T>
-  ): Eventual<T> {
+  ): Promise<T> {
     const { sets } = this.replica.stores
     const canonical = checkedForeignKey(key.toString())
     options?.signal?.throwIfAborted()
-    const reading = read(sets, canonical)
-    return reading instanceof Promise ? untilAborted(reading, options?.signal) : reading
+    return await untilAborted(Promise.resolve(read(sets, canonical)), options?.signal)
   }
 
   /** Runs an operation for each item, many at once, and yields what they give in the order of the items. */
