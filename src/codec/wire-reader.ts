@@ -31,21 +31,17 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export class WireReader {
   readonly #bytes: Uint8Array
-  #position: number
-  readonly #end: number
+  #position = 0
   /** The two halves of the varint read last, as unsigned 32-bit numbers. */
   #low = 0
   #high = 0
 
-  /** @param start - where in the bytes to begin, and where to end. */
-  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#position = start
-    this.#end = end
   }
 
   get done(): boolean {
-    return this.#position >= this.#end
+    return this.#position >= this.#bytes.length
   }
 
   /** The next tag: eight times the field number, plus the wire type. */
@@ -67,24 +63,19 @@ export class WireReader {
 
   /** A view of a length-delimited field; it shares the input's memory. */
   bytes(): Uint8Array {
-    const start = this.#skipBytes()
-    return this.#bytes.subarray(start, this.#position)
+    return this.take(this.#length())
   }
 
-  /**
-   * A reader of a length-delimited field that is a message itself. A view of it would take ten times as long, and half a
-   * dozen of them are in the block of a delta.
-   */
+  /** A reader of a length-delimited field that is a message itself. */
   message(): WireReader {
-    const start = this.#skipBytes()
-    return new WireReader(this.#bytes, start, this.#position)
+    return new WireReader(this.bytes())
   }
 
   /** Whatever has not been read yet; it shares the input's memory. */
   rest(): Uint8Array {
     const start = this.#position
-    this.#position = this.#end
-    return this.#bytes.subarray(start, this.#end)
+    this.#position = this.#bytes.length
+    return this.#bytes.subarray(start)
   }
 
   /** The next `count` bytes as they are, without a length before them. */
@@ -132,7 +123,7 @@ export class WireReader {
       const number = Math.floor(current / 8)
       if (type === WIRE_VARINT) this.#varint()
       else if (type === WIRE_FIXED64) this.#advance(8)
-      else if (type === WIRE_BYTES) this.#skipBytes()
+      else if (type === WIRE_BYTES) this.#advance(this.#length())
       else if (type === WIRE_FIXED32) this.#advance(4)
       else if (type === WIRE_START_GROUP) {
         if (open.length >= GROUP_DEPTH_MAX) throw new WireError('Groups are nested too deeply')
@@ -152,34 +143,22 @@ export class WireReader {
     return tag
   }
 
-  /** @returns where a length-delimited field begins; what follows it is read next. */
-  #skipBytes(): number {
+  /** How many bytes a length-delimited field has. */
+  #length(): number {
     this.#varint()
-    const length = this.#high * TWO_32 + this.#low
-    if (length > this.#end - this.#position) throw new WireError('A field is longer than its message')
-    const start = this.#position
-    this.#position += length
-    return start
+    return this.#high * TWO_32 + this.#low
   }
 
   #advance(count: number): void {
-    if (count > this.#end - this.#position) throw new WireError('The message is cut off')
+    if (count > this.#bytes.length - this.#position) throw new WireError('The message is cut off')
     this.#position += count
   }
 
   #varint(): void {
-    const first = this.#position < this.#end ? (this.#bytes[this.#position] as number) : 0x80
-    // Nearly all are of one byte.
-    if (first < 0x80) {
-      this.#position++
-      this.#low = first
-      this.#high = 0
-      return
-    }
     let low = 0
     let high = 0
     for (let index = 0; index < 10; index++) {
-      if (this.#position >= this.#end) throw new WireError('The message is cut off')
+      if (this.#position >= this.#bytes.length) throw new WireError('The message is cut off')
       const byte = this.#bytes[this.#position++] as number
       const payload = byte & 0x7f
       if (index < 4) low |= payload << (7 * index)

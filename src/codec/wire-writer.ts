@@ -1,9 +1,10 @@
 /**
  * Writes protobuf's wire format, and rows, which are made of the same parts.
  *
- * What is written are views of chunks that many of them share, as Node's own small buffers are: an ArrayBuffer of its
- * own takes half a microsecond each, and a put would make half a dozen of them. Nothing is ever written over, so a
- * view stays what it is; but whoever keeps it keeps its chunk, and whoever clones its buffer clones all of that.
+ * What is written are views of chunks that many of them share, as Node's own small buffers are, and LevelDB is given them
+ * as they are. With an ArrayBuffer for each, and a copy for the datastore, a key of a batch takes 25% more of the main
+ * thread, an awaited put 13%, and a merged delta 11%. Nothing is ever written over, so a view stays what it is; but
+ * whoever keeps it keeps its chunk, and whoever clones its buffer clones all of that.
  */
 import type { BlockId } from '../crdt/delta.ts'
 import { DIGEST_LENGTH, writeDigest } from './block-id.ts'
@@ -11,7 +12,6 @@ import { utf8Length } from './key.ts'
 
 const CHUNK_BYTES = 16 * 1024
 const VARINT_BYTES_MAX = 10
-const SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 const UINT64_MAX = 2n ** 64n - 1n
 
 const encoder = new TextEncoder()
@@ -34,8 +34,6 @@ export class WireWriter {
 
   /** A varint of an exact unsigned 64-bit integer. @throws RangeError if it is none. */
   uint64(value: bigint): this {
-    // Numbers are faster than bigints, and no clock has outgrown them yet.
-    if (value >= 0n && value <= SAFE_MAX) return this.number(Number(value))
     if (value < 0n || value > UINT64_MAX) throw new RangeError(`${value} is no uint64`)
     this.#reserve(VARINT_BYTES_MAX)
     let rest = value
@@ -61,7 +59,8 @@ export class WireWriter {
   text(text: string): this {
     this.#reserve(text.length)
     const start = this.#position
-    // Nearly every key and name is short ASCII, and then the encoder takes five times as long.
+    // Nearly every key and name is short ASCII. A key of a batch takes 16% more of the main thread
+    // with the encoder alone.
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i)
       if (unit > 0x7f) {

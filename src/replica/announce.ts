@@ -2,9 +2,10 @@
  * What to say over gossip, and when.
  *
  * A new local node goes out at once, its block inlined where it is small; nodes that are committed within a moment
- * after it share the next message, since signing and checking one costs more than a node does. Heads that were learned otherwise than by gossip are said once, after a short
- * random wait in which somebody else may say them. And every interval, give or take 30%, the heads that nobody
- * else said within it are said again, and a peer to which gossip may be broken is told of them by another way.
+ * after it share the next message: with a message for each, an awaited put that one peer follows takes 2.4 times as much
+ * of the main thread. Heads that were learned otherwise than by gossip are said once, after a short random wait in which
+ * somebody else may say them. And every interval, give or take 30%, the heads that nobody else said within it are said
+ * again, and a peer to which gossip may be broken is told of them by another way.
  *
  * Invariants: no message is empty or larger than the limit; what waits to be said is bounded, and beyond that only
  * heads are said; a message that fails is lost to gossip alone, for the rebroadcast repeats the heads.

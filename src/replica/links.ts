@@ -2,7 +2,8 @@
  * What is known of the links of a block that arrived: which of them are here, and what that tells of the block itself.
  *
  * Nearly every block of a stream links to the one that came before it. Then nothing has to be read from the store for
- * it, neither whether its links are here nor whether it is, which would be a fifth of the main thread's time for it.
+ * it, neither whether its links are here nor whether it is: a merged delta takes 15% more of the main thread if both are
+ * asked of the log.
  *
  * Invariant: here is what is applied or queued, and what will never be taken because its DAG is ignored.
  */

@@ -2,7 +2,7 @@
  * The straight path of a put that waits alone: one element, one node, one commit.
  *
  * It does what `Publisher`, `CommitDraft` and `StagedCommit` would do, without their working copies of any number of
- * nodes and keys: those took a quarter of the main thread's time for an awaited put, and half of what it allocated.
+ * nodes and keys: by way of those an awaited put takes 28% more of the main thread, and allocates 87% more memory.
  *
  * Invariants: what it writes, remembers and tells is what the funnel would; whatever could touch more than the node,
  * the rows of its key and the state row is left to the funnel; nothing in memory changes before the commit is durable.

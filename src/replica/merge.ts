@@ -10,7 +10,7 @@
 import type { DagNode } from '../codec/node.ts'
 import type { BlockId, Delta, Tombstone } from '../crdt/delta.ts'
 import type { KeyVersions } from '../crdt/or-set.ts'
-import { type Eventual, whenReady } from '../eventual.ts'
+import type { Eventual } from '../eventual.ts'
 import type { ChangeSet } from '../storage/commit.ts'
 import { type AppliedRow, encodeFeatures, type Origin, type StoredHead } from '../storage/rows.ts'
 import type { Gap } from './gap-draft.ts'
@@ -19,9 +19,6 @@ import type { ReplicaState } from './state.ts'
 
 /** Features whose effects this version knows how to apply (`Delta.requires`). None has been defined yet. */
 export const KNOWN_FEATURES: ReadonlySet<number> = new Set()
-
-const NOTHING: ReadonlySet<string> = new Set()
-const NO_LINKS: readonly BlockId[] = []
 
 export class CommitDraft {
   readonly #stores: MergeStores
@@ -75,20 +72,9 @@ export class CommitDraft {
    *
    * @param sequences - the numbers that they have already, where the state is derived anew.
    */
-  apply(nodes: readonly DagNode[], sequences?: readonly number[]): Eventual<void> {
-    const [only] = nodes
-    return whenReady(this.#loadFor(nodes), () =>
-      only !== undefined && nodes.length === 1
-        ? this.#applyNode(only, sequences?.[0])
-        : this.#applyEach(nodes, sequences)
-    )
-  }
-
-  async #applyEach(nodes: readonly DagNode[], sequences?: readonly number[]): Promise<void> {
-    for (const [index, node] of nodes.entries()) {
-      const applying = this.#applyNode(node, sequences?.[index])
-      if (applying !== undefined) await applying
-    }
+  async apply(nodes: readonly DagNode[], sequences?: readonly number[]): Promise<void> {
+    await this.#loadFor(nodes)
+    for (const [index, node] of nodes.entries()) await this.#applyNode(node, sequences?.[index])
   }
 
   /** Runs the effects of a node that was applied earlier and deferred, now that its features are known. */
@@ -120,18 +106,17 @@ export class CommitDraft {
 
   #loadFor(nodes: readonly DagNode[]): Eventual<void> {
     const keys = new Set<string>()
-    let removed: Set<string> | undefined
+    const removed = new Set<string>()
     for (const { delta } of nodes) {
       for (const { key } of delta.elements) keys.add(key)
       for (const { key } of delta.tombstones) {
         keys.add(key)
-        removed ??= new Set()
         removed.add(key)
       }
     }
-    const loading = this.load(keys, removed ?? NOTHING)
+    const loading = this.load(keys, removed)
     // Most stores remember no tombstone at all, and then there is nothing to look up.
-    if (this.#live.committed.tombstones === 0 && removed === undefined) return loading
+    if (this.#live.committed.tombstones === 0 && removed.size === 0) return loading
     return this.#loadRemovals(nodes, loading)
   }
 
@@ -174,8 +159,8 @@ export class CommitDraft {
     this.#nodes.push(node)
     this.#applied.set(id, { sequence, priority, dagName, origin: this.#origin, ran })
     const running = ran ? this.#runEffects(node) : this.#defer(node)
-    const doubtful = this.#areApplied(links) ? NO_LINKS : links.filter((link) => !this.#isApplied(link))
-    // Most nodes only put, and nobody misses them or what they link to.
+    const doubtful = links.filter((link) => !this.#isApplied(link))
+    // Most nodes only put, and nobody misses them or what they link to: no asynchronous function (`eventual.ts`) for them.
     if (running !== undefined || doubtful.length > 0 || !this.#staged.gaps.isEmpty) {
       return this.#applyReading(node, running, doubtful, sequence)
     }
@@ -254,11 +239,6 @@ export class CommitDraft {
       if (rows[index] !== undefined) continue
       this.#staged.gaps.open({ missing, ...gap }, this.rows)
     }
-  }
-
-  #areApplied(links: readonly BlockId[]): boolean {
-    for (const link of links) if (!this.#isApplied(link)) return false
-    return true
   }
 
   #isApplied(id: BlockId): boolean {

@@ -49,30 +49,26 @@ export class WriteQueue {
    *
    * @throws WriteQueueFullError if too much waits already.
    */
-  enqueue(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason)
+  async enqueue(unit: WriteUnit, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
     const bytes = unit.operations.reduce((sum, operation) => sum + operationBytes(operation), 0)
     if (this.#waiting.size > 0 && this.#bytes + bytes > this.#bytesMax)
-      return Promise.reject(new WriteQueueFullError(this.#bytesMax))
+      throw new WriteQueueFullError(this.#bytesMax)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const { operations, dagName } = unit
     const waiting: Waiting = { operations, dagName, bytes, resolve, reject }
     this.#waiting.add(waiting)
     this.#bytes += bytes
     this.#wake()
-    return signal === undefined ? promise : this.#unlessAborted(promise, waiting, signal)
-  }
-
-  async #unlessAborted(promise: Promise<void>, waiting: Waiting, signal: AbortSignal): Promise<void> {
     const onAbort = (): void => {
       this.#remove(waiting)
-      waiting.reject(signal.reason)
+      reject(signal?.reason)
     }
-    signal.addEventListener('abort', onAbort, { once: true })
+    signal?.addEventListener('abort', onAbort, { once: true })
     try {
       await promise
     } finally {
-      signal.removeEventListener('abort', onAbort)
+      signal?.removeEventListener('abort', onAbort)
     }
   }
 

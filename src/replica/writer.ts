@@ -183,8 +183,7 @@ export class Writer {
     }
     taken.acknowledge()
     if (committed === undefined) return
-    const following = this.#committedLocally(committed)
-    if (following !== undefined) await following
+    await this.#committedLocally(committed)
   }
 
   #failedLocally(error: unknown): unknown {

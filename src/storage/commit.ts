@@ -43,14 +43,15 @@ export function committerFor(rows: RowStore, journalRow: string, retriesMax: num
 export function atomicCommitter(rows: RowStore): Committer {
   let failure: StoreFailedError | undefined
   return {
-    // Not an async function: every put would pay for its frame.
-    commit(changes) {
-      if (failure !== undefined) return Promise.reject(failure)
-      return rows.write(changes.rows).catch(async (error) => {
+    async commit(changes) {
+      if (failure !== undefined) throw failure
+      try {
+        await rows.write(changes.rows)
+      } catch (error) {
         if (await isUntouched(rows, changes)) throw new CommitFailedError(error)
         failure = new StoreFailedError(error)
         throw failure
-      })
+      }
     }
   }
 }

@@ -2,8 +2,8 @@
  * The values of keys that were read or written lately, and that a key has none, bounded in bytes: what was not used
  * lately goes.
  *
- * A read of a value that is here takes a microsecond. LevelDB takes twenty to fifty, most of it for the way to
- * its thread pool and back.
+ * A value that is here is read in a twelfth of what LevelDB takes of the main thread, where most of it goes for the way
+ * to its thread pool and back.
  *
  * Invariants: whoever reads here sees what a read of the row at the same moment would see. So the rows of a commit are
  * not known while it is under way: until it ends nobody knows whether they are the old ones or the new, and a reader who
@@ -37,8 +37,7 @@ export class ReadCache {
   /**
    * What was used since the last change of generations, and what was used before. When the younger is full it becomes
    * the older, whose values go. What is in both is as the younger has it. Half of what is here is kept strictly; in return
-   * a hit moves nothing. To keep a map in order of use takes three microseconds for each hit of a large one, and its
-   * oldest entry is found past the holes that the others left.
+   * a hit moves nothing: to move it to the end of a map in order of use takes 35% longer for one of 8,000.
    */
   #young: ValueArena
   #old: ValueArena
@@ -92,14 +91,13 @@ export class ReadCache {
   /** A commit begins: until it ends, nothing is known of its rows. */
   beginCommit({ rows }: ChangeSet): void {
     this.#committing = rows
-    if (this.#reads.size > 0) for (const row of rows.keys()) this.#reads.delete(row)
+    for (const row of rows.keys()) this.#reads.delete(row)
   }
 
   /** It is durable. */
   adoptCommit({ rows }: ChangeSet): void {
     this.#committing = undefined
     const isSmall = rows.size <= ROWS_KNOWN_MAX
-    if (!isSmall && this.#young.isEmpty && this.#old.isEmpty) return
     for (const [row, bytes] of rows) {
       if (!this.#layout.isCurrent(row) || !(isSmall || this.#young.has(row) || this.#old.has(row))) continue
       this.#put(row, bytes === null ? undefined : decodeCurrentValue(row, bytes))

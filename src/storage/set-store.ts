@@ -55,6 +55,16 @@ export class SetStore {
     return known ?? undefined
   }
 
+  /** The values of keys, in their order, in bytes that are the caller's own: those that are not known here together. */
+  async values(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    const rows = keys.map((key) => this.#layout.current(key))
+    const known = rows.map((row) => this.#cache?.get(row))
+    const unknown = rows.filter((_, index) => known[index] === undefined)
+    const read = unknown.length === 0 ? [] : await this.#readValues(unknown)
+    let next = 0
+    return known.map((value) => (value === undefined ? read[next++] : (value ?? undefined)))
+  }
+
   /** The length of a key's value, where it has one. */
   size(key: string): Eventual<number | undefined> {
     const row = this.#layout.current(key)
@@ -72,6 +82,22 @@ export class SetStore {
       return value
     } catch (error) {
       this.#cache?.failRead(row, ticket)
+      throw error
+    }
+  }
+
+  async #readValues(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    const tickets = rows.map((row) => this.#cache?.beginRead(row))
+    try {
+      const found = await this.#rows.readMany(rows)
+      return rows.map((row, index) => {
+        const bytes = found[index]
+        const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+        this.#cache?.endRead(row, tickets[index], value)
+        return value
+      })
+    } catch (error) {
+      for (const [index, row] of rows.entries()) this.#cache?.failRead(row, tickets[index])
       throw error
     }
   }

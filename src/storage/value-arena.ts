@@ -1,9 +1,9 @@
 /**
  * Values by their row, copied into chunks that many of them share, and given back as copies.
  *
- * With a buffer of its own for each value an awaited put takes an eighth longer, most of it in the collection of garbage:
- * this way there is nothing to collect but chunks. In return the bytes of a value that was replaced by a longer one, or
- * dropped, stay taken until the whole arena goes.
+ * With a buffer of its own a value of 100 bytes takes 393 bytes of memory in place of 199, its row included, and an awaited
+ * put 5% more of the main thread, since there is more to collect than chunks. In return the bytes of a value that was
+ * replaced by a longer one, or dropped, stay taken until the whole arena goes.
  *
  * Invariants: the bytes that are taken never shrink, and are known before a value is put; what is kept is nobody else's.
  */
@@ -35,10 +35,6 @@ export class ValueArena {
   /** Bytes that are taken, chunks that are not full included. */
   get bytes(): number {
     return this.#bytes
-  }
-
-  get isEmpty(): boolean {
-    return this.#places.size === 0
   }
 
   has(row: string): boolean {

@@ -68,6 +68,6 @@ describe('an arena of values', () => {
     arena.put('/a', bytesOf('here'))
     arena.drop('/a')
     expect(arena.get('/a')).toBeUndefined()
-    expect(arena.isEmpty).toBe(true)
+    expect(arena.has('/a')).toBe(false)
   })
 })

@@ -1,5 +1,6 @@
 /**
- * A set of sequence numbers, a bit each, in pages that exist only where there is one.
+ * A set of sequence numbers, a bit each, in pages that exist only where there is one: a `Set` of a million of them takes
+ * 21 MB, and this an eighth of a megabyte.
  */
 
 const PAGE_ROWS = 8192

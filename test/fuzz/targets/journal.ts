@@ -25,6 +25,10 @@ class MemoryRows implements RowStore {
     return rows.map((row) => this.#rows.get(row))
   }
 
+  async readMany(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    return await this.getMany(rows)
+  }
+
   async *scan(): AsyncGenerator<Row> {}
   async *scanKeys(): AsyncGenerator<string> {}
   async *scanHands(): AsyncGenerator<Row[]> {}

@@ -36,7 +36,7 @@ const durability: Mutant[] = [
       {
         file: 'replica/writer.ts',
         search:
-          'taken.acknowledge() if (committed === undefined) return const following = this.#committedLocally(committed) if (following !== undefined) await following',
+          'taken.acknowledge() if (committed === undefined) return await this.#committedLocally(committed)',
         replace:
           'if (committed !== undefined) await this.#committedLocally(committed)\ntry { await committed?.durable; taken.acknowledge() } catch (error) { taken.reject(this.#failedLocally(error)) }'
       },
@@ -80,11 +80,13 @@ const durability: Mutant[] = [
     'What one commit changes is one batch of the datastore.',
     'storage/commit.ts',
     [
-      'return rows.write(changes.rows).catch(async (error) => { if (await isUntouched',
-      `const all = [...changes.rows]
-      const half = Math.ceil(all.length / 2)
-      const rest = () => (half < all.length ? rows.write(new Map(all.slice(half))) : undefined)
-      return rows.write(new Map(all.slice(0, half))).then(rest).catch(async (error) => { if (await isUntouched`
+      'try { await rows.write(changes.rows) } catch (error) { if (await isUntouched',
+      `try {
+        const all = [...changes.rows]
+        const half = Math.ceil(all.length / 2)
+        await rows.write(new Map(all.slice(0, half)))
+        if (half < all.length) await rows.write(new Map(all.slice(half)))
+      } catch (error) { if (await isUntouched`
     ],
     STORE
   ),

@@ -25,7 +25,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     'cache-keeps-overtaken-read',
     'A read that a commit of its row overtook is not remembered.',
     CACHE,
-    ['if (this.#reads.size > 0) for (const row of rows.keys()) this.#reads.delete(row)', ''],
+    ['for (const row of rows.keys()) this.#reads.delete(row)', ''],
     TESTS
   ),
   mutant(
