@@ -7,8 +7,8 @@
  *
  * Invariants: whoever reads here sees what a read of the row at the same moment would see. So the rows of a commit are
  * not known while it is under way: until it ends nobody knows whether they are the old ones or the new, and a reader who
- * saw one of them new must not see another one old. And a read that began before a commit of its row is not kept when
- * it ends. What is kept is a copy of its own, which no caller ever gets.
+ * saw one of them new must not see another one old. And a read during which a commit begins is not kept when it
+ * ends. What is kept is a copy of its own, which no caller ever gets.
  */
 import type { ChangeSet, Committer } from './commit.ts'
 import type { Layout } from './keys.ts'
@@ -20,6 +20,9 @@ import { ValueArena } from './value-arena.ts'
  * batch or a catch-up, only replaces what was known already, or it would drive everything else out.
  */
 const ROWS_KNOWN_MAX = 256
+
+/** Longer values are not kept: most of what reading them takes is copying, which this would do as well. */
+const VALUE_BYTES_MAX = 64 * 1024
 
 /** Reads that were answered from the cache, and those that it had no answer for. */
 export interface ReadCounters {
@@ -41,9 +44,8 @@ export class ReadCache {
    */
   #young: ValueArena
   #old: ValueArena
-  /** Reads whose value may be kept when they end: the newest one of each row. */
-  readonly #reads = new Map<string, number>()
-  #readCount = 0
+  /** How many commits have begun. */
+  #commits = 0
   /** The rows of the commit that is under way. There is one at a time. */
   #committing: ChangeSet['rows'] | undefined
 
@@ -72,26 +74,19 @@ export class ReadCache {
 
   /** A row that is not here is about to be read. */
   beginRead(row: string): ReadTicket {
-    if (this.#committing?.has(row)) return undefined
-    this.#readCount += 1
-    this.#reads.set(row, this.#readCount)
-    return this.#readCount
+    return this.#committing?.has(row) ? undefined : this.#commits
   }
 
   /** It was read. @param value - undefined if there is no row. */
   endRead(row: string, ticket: ReadTicket, value: Uint8Array | undefined): void {
-    if (this.#forget(row, ticket)) this.#put(row, value)
-  }
-
-  /** It could not be read. */
-  failRead(row: string, ticket: ReadTicket): void {
-    this.#forget(row, ticket)
+    // Of any row: to know of which would cost every read more than it saves those that a commit overtakes.
+    if (ticket === this.#commits) this.#put(row, value)
   }
 
   /** A commit begins: until it ends, nothing is known of its rows. */
   beginCommit({ rows }: ChangeSet): void {
     this.#committing = rows
-    for (const row of rows.keys()) this.#reads.delete(row)
+    this.#commits += 1
   }
 
   /** It is durable. */
@@ -129,26 +124,21 @@ export class ReadCache {
   }
 
   #put(row: string, value: Uint8Array | undefined): void {
-    if (this.#young.bytes + this.#young.growth(row, value) > this.#generationBytesMax) {
-      const fresh = new ValueArena(this.#generationBytesMax)
-      if (fresh.growth(row, value) > this.#generationBytesMax) {
-        this.#drop(row)
-        return
-      }
+    if (value !== undefined && value.length > VALUE_BYTES_MAX) {
+      this.#drop(row)
+      return
+    }
+    if (this.#young.put(row, value)) return
+    const fresh = new ValueArena(this.#generationBytesMax)
+    if (fresh.put(row, value)) {
       this.#old = this.#young
       this.#young = fresh
-    }
-    this.#young.put(row, value)
+    } else this.#drop(row)
   }
 
   #drop(row: string): void {
     this.#young.drop(row)
     this.#old.drop(row)
-  }
-
-  /** @returns whether this was the newest read of its row, and no commit of it has begun since. */
-  #forget(row: string, ticket: ReadTicket): boolean {
-    return ticket !== undefined && this.#reads.get(row) === ticket && this.#reads.delete(row)
   }
 }
 

@@ -75,31 +75,21 @@ export class SetStore {
 
   async #readValue(row: string): Promise<Uint8Array | undefined> {
     const ticket = this.#cache?.beginRead(row)
-    try {
-      const bytes = await this.#rows.get(row)
-      const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
-      this.#cache?.endRead(row, ticket, value)
-      return value
-    } catch (error) {
-      this.#cache?.failRead(row, ticket)
-      throw error
-    }
+    const bytes = await this.#rows.get(row)
+    const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+    this.#cache?.endRead(row, ticket, value)
+    return value
   }
 
   async #readValues(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
     const tickets = rows.map((row) => this.#cache?.beginRead(row))
-    try {
-      const found = await this.#rows.readMany(rows)
-      return rows.map((row, index) => {
-        const bytes = found[index]
-        const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
-        this.#cache?.endRead(row, tickets[index], value)
-        return value
-      })
-    } catch (error) {
-      for (const [index, row] of rows.entries()) this.#cache?.failRead(row, tickets[index])
-      throw error
-    }
+    const found = await this.#rows.readMany(rows)
+    return rows.map((row, index) => {
+      const bytes = found[index]
+      const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+      this.#cache?.endRead(row, tickets[index], value)
+      return value
+    })
   }
 
   /** The version whose value the key has. */

@@ -5,7 +5,7 @@
  * put 5% more of the main thread, since there is more to collect than chunks. In return the bytes of a value that was
  * replaced by a longer one, or dropped, stay taken until the whole arena goes.
  *
- * Invariants: the bytes that are taken never shrink, and are known before a value is put; what is kept is nobody else's.
+ * Invariants: the bytes that are taken never shrink and are never more than may be; what is kept is nobody else's.
  */
 
 /** What a row takes beside the text of its key and its value: the string and its place in the map, as measured in Node 24. */
@@ -19,6 +19,7 @@ const LENGTH_BYTES = 4
 const NO_VALUE = -1
 
 export class ValueArena {
+  readonly #bytesMax: number
   readonly #chunkBytes: number
   /** Where the values begin, in chunks and bytes within one. */
   readonly #places = new Map<string, number>()
@@ -27,8 +28,9 @@ export class ValueArena {
   #position = 0
   #bytes = 0
 
-  /** @param bytesMax - what it is meant to grow to: chunks are a small part of that. */
+  /** @param bytesMax - what it may take: chunks are a small part of that. */
   constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
     this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.ceil(bytesMax / 32))
   }
 
@@ -59,22 +61,22 @@ export class ValueArena {
     return lengthAt(chunk, start)
   }
 
-  /** How many bytes more are taken once a row has a value. */
-  growth(row: string, value: Uint8Array | undefined): number {
-    const place = this.#places.get(row)
-    const entry = place === undefined ? ENTRY_BYTES + row.length : 0
-    if (value === undefined || this.#fitsAt(place, value)) return entry
-    const needed = LENGTH_BYTES + value.length
-    return entry + (this.#hasRoomFor(needed) ? 0 : Math.max(this.#chunkBytes, needed))
-  }
-
-  /** Keeps a copy of a value, or that there is none. */
-  put(row: string, value: Uint8Array | undefined): void {
+  /**
+   * Keeps a copy of a value, or that there is none.
+   *
+   * @returns whether there was room for it; if not, nothing has changed.
+   */
+  put(row: string, value: Uint8Array | undefined): boolean {
     const before = this.#places.get(row)
-    if (before === undefined) this.#bytes += ENTRY_BYTES + row.length
-    if (value === undefined) this.#places.set(row, NO_VALUE)
-    else if (this.#fitsAt(before, value)) this.#write(before, value)
-    else this.#places.set(row, this.#append(value))
+    if (value !== undefined && this.#fitsAt(before, value)) {
+      this.#write(before, value)
+      return true
+    }
+    const entryBytes = before === undefined ? ENTRY_BYTES + row.length : 0
+    if (this.#bytes + entryBytes + this.#chunkBytesFor(value) > this.#bytesMax) return false
+    this.#bytes += entryBytes
+    this.#places.set(row, value === undefined ? NO_VALUE : this.#append(value))
+    return true
   }
 
   drop(row: string): void {
@@ -88,22 +90,24 @@ export class ValueArena {
     return value.length <= lengthAt(chunk, start)
   }
 
-  #hasRoomFor(count: number): boolean {
-    const last = this.#chunks.at(-1)
-    return last !== undefined && this.#position + count <= last.length
+  /** How long a chunk has to be made for a value; 0 if there is room in the last one. */
+  #chunkBytesFor(value: Uint8Array | undefined): number {
+    if (value === undefined) return 0
+    const needed = LENGTH_BYTES + value.length
+    const left = (this.#chunks.at(-1)?.length ?? 0) - this.#position
+    return needed <= left ? 0 : Math.max(this.#chunkBytes, needed)
   }
 
   /** @returns the place of the value. */
   #append(value: Uint8Array): number {
-    const needed = LENGTH_BYTES + value.length
-    if (!this.#hasRoomFor(needed)) {
-      const chunk = new Uint8Array(Math.max(this.#chunkBytes, needed))
-      this.#chunks.push(chunk)
-      this.#bytes += chunk.length
+    const chunkBytes = this.#chunkBytesFor(value)
+    if (chunkBytes > 0) {
+      this.#chunks.push(new Uint8Array(chunkBytes))
+      this.#bytes += chunkBytes
       this.#position = 0
     }
     const place = (this.#chunks.length - 1) * CHUNK_BYTES_MAX + this.#position
-    this.#position += needed
+    this.#position += LENGTH_BYTES + value.length
     this.#write(place, value)
     return place
   }

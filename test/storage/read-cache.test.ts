@@ -82,12 +82,15 @@ describe('the cache of reads', () => {
     expect(decode(cache.get(ROW))).toBe('old')
   })
 
-  test('a read that fails leaves nothing behind', () => {
+  test('a read that a commit of other rows overtakes is given and not kept', () => {
     const cache = new ReadCache(layout, 10_000)
     const ticket = cache.beginRead(ROW)
-    cache.failRead(ROW, ticket)
-    cache.endRead(ROW, ticket, encode('late'))
+    commit(cache, changesOf({ '/other': 'x' }))
+    cache.endRead(ROW, ticket, encode('value'))
     expect(cache.get(ROW)).toBeUndefined()
+    cache.beginCommit(changesOf({ '/other': 'y' }))
+    cache.endRead(ROW, cache.beginRead(ROW), encode('value'))
+    expect(decode(cache.get(ROW))).toBe('value')
   })
 
   test('it takes no more bytes than it may, and keeps what is used', () => {
@@ -113,6 +116,14 @@ describe('the cache of reads', () => {
     commit(cache, changesOf({ '/large': 'x'.repeat(6000) }))
     expect(cache.get(layout.current('/large'))).toBeUndefined()
     expect(decode(cache.get(ROW))).toBe('small')
+  })
+
+  test('a value that is longer than a read is worth is not kept, nor what its key had before', () => {
+    const cache = new ReadCache(layout, 100_000_000)
+    commit(cache, changesOf({ '/k': 'x'.repeat(65_536), '/longer': 'short' }))
+    commit(cache, changesOf({ '/longer': 'x'.repeat(65_537) }))
+    expect(decode(cache.get(ROW))).toHaveLength(65_536)
+    expect(cache.get(layout.current('/longer'))).toBeUndefined()
   })
 
   test('what is written to a key that was not used for a while is what is read', () => {

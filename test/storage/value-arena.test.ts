@@ -15,16 +15,25 @@ const puts = fc.array(
 )
 
 describe('an arena of values', () => {
-  test('gives what was put last under each row, and takes as much as it said it would', () => {
+  test('has no room for what would be too much, and keeps what it has', () => {
+    const arena = new ValueArena(BYTES_MAX)
+    expect(arena.put('/a', bytesOf('here'))).toBe(true)
+    expect(arena.put('/b', new Uint8Array(BYTES_MAX))).toBe(false)
+    expect(arena.put('/a', new Uint8Array(BYTES_MAX))).toBe(false)
+    expect(arena.get('/b')).toBeUndefined()
+    expect(arena.get('/a')).toEqual(bytesOf('here'))
+  })
+
+  test('gives what was put last under each row, and takes no more than it may', () => {
     fc.assert(
       fc.property(puts, (operations) => {
         const arena = new ValueArena(BYTES_MAX)
         const expected = new Map<string, Uint8Array | null>()
         for (const [row, value] of operations) {
-          const bytes = arena.bytes + arena.growth(row, value)
-          arena.put(row, value)
-          expect(arena.bytes).toBe(bytes)
-          expected.set(row, value ?? null)
+          const { bytes } = arena
+          if (arena.put(row, value)) expected.set(row, value ?? null)
+          else expect(arena.bytes).toBe(bytes)
+          expect(arena.bytes).toBeLessThanOrEqual(BYTES_MAX)
         }
         for (const row of ROWS) {
           expect(arena.get(row)).toEqual(expected.get(row))
@@ -53,7 +62,7 @@ describe('an arena of values', () => {
   })
 
   test('keeps a value that is longer than its chunks', () => {
-    const arena = new ValueArena(BYTES_MAX)
+    const arena = new ValueArena(1_000_000)
     const long = new Uint8Array(300_000).fill(7)
     arena.put('/a', bytesOf('short'))
     arena.put('/long', long)

@@ -25,14 +25,14 @@ export const READ_MUTANTS: readonly Mutant[] = [
     'cache-keeps-overtaken-read',
     'A read that a commit of its row overtook is not remembered.',
     CACHE,
-    ['for (const row of rows.keys()) this.#reads.delete(row)', ''],
+    ['this.#commits += 1', ''],
     TESTS
   ),
   mutant(
     'cache-keeps-read-during-commit',
     'Nothing is remembered of rows whose commit is under way.',
     CACHE,
-    ['if (this.#committing?.has(row)) return undefined', ''],
+    ['return this.#committing?.has(row) ? undefined : this.#commits', 'return this.#commits'],
     TESTS
   ),
   mutant(
@@ -45,9 +45,9 @@ export const READ_MUTANTS: readonly Mutant[] = [
   mutant(
     'cache-unbounded',
     'What is remembered for reads is bounded in bytes.',
-    CACHE,
-    ['this.#old = this.#young this.#young = fresh', ''],
-    TESTS
+    ARENA,
+    ['if (this.#bytes + entryBytes + this.#chunkBytesFor(value) > this.#bytesMax) return false', ''],
+    ['storage/value-arena.test.ts']
   ),
   mutant(
     'cache-hands-out-its-bytes',
