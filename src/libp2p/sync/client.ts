@@ -122,39 +122,18 @@ export class SyncSession {
       // A row to end at is one of the log that the asker knows of, which another generation need not have.
       until: everything && resumable === (resume !== undefined) ? until : 0
     })
-    const patience = this.#newPatience()
-    for (let row = everything ? after : undefined; ; ) {
-      const { body } = await this.#readAnswer(patience)
-      if (body.case === 'batch') {
-        const batch = this.#batch(body.value, row)
-        row = batch.cursor?.sequence
-        yield batch
-      } else if (body.case === 'known' && !offer.final) {
-        offer = await negotiation.next(body.value.indexes)
-        this.#init.counters.rounds++
-        await this.#want(offer, heads)
-      } else if (body.case === 'end') {
-        yield this.#end(body.value, everything)
-        return
-      } else throw this.#unexpected(body.case)
-    }
+    yield* this.#answer(everything ? after : undefined, async (known) => {
+      if (offer.final) throw this.#unexpected('known')
+      offer = await negotiation.next(known)
+      this.#init.counters.rounds++
+      await this.#want(offer, heads)
+    })
   }
 
   /** Rows of the peer's log, whatever this replica has: those after one number, up to another; 0 for the last there is. */
   async *rows(after: number, until: number): AsyncGenerator<PulledBatch> {
     await this.#want({ have: [], samples: [], final: true }, [], { after, until })
-    const patience = this.#newPatience()
-    for (let row: number | undefined = after; ; ) {
-      const { body } = await this.#readAnswer(patience)
-      if (body.case === 'batch') {
-        const batch = this.#batch(body.value, row)
-        row = batch.cursor?.sequence
-        yield batch
-      } else if (body.case === 'end') {
-        yield this.#end(body.value, true)
-        return
-      } else throw this.#unexpected(body.case)
-    }
+    yield* this.#answer(after)
   }
 
   /** Blocks by id, those that the peer has. */
@@ -186,6 +165,31 @@ export class SyncSession {
   /** Ends the stream, and every wait on it, at once. */
   abort(error: Error): void {
     this.#channel.abort(error)
+  }
+
+  /**
+   * The batches of an answer, and its end.
+   *
+   * @param after - the row after which it begins; undefined where it may leave some out.
+   * @param negotiate - what to do with what the peer says of an offer, if one was made.
+   */
+  async *#answer(
+    after: number | undefined,
+    negotiate?: (known: readonly number[]) => Promise<void>
+  ): AsyncGenerator<PulledBatch> {
+    const patience = this.#newPatience()
+    for (let row = after; ; ) {
+      const { body } = await this.#readAnswer(patience)
+      if (body.case === 'batch') {
+        const batch = this.#batch(body.value, row)
+        row = batch.cursor?.sequence
+        yield batch
+      } else if (body.case === 'known' && negotiate !== undefined) await negotiate(body.value.indexes)
+      else if (body.case === 'end') {
+        yield this.#end(body.value, after !== undefined)
+        return
+      } else throw this.#unexpected(body.case)
+    }
   }
 
   async #want(
