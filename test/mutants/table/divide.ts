@@ -40,6 +40,13 @@ export const DIVIDE_MUTANTS: readonly Mutant[] = [
     DIVIDED
   ),
   mutant(
+    'mute-lane-excused',
+    'A peer that waited for room and then sends nothing is not asked again and again.',
+    'libp2p/sync/crew.ts',
+    ['if (!lane.wasHeld || !isOfUse)', 'if (!lane.wasHeld)'],
+    ['libp2p/crew.test.ts']
+  ),
+  mutant(
     'divided-while-busy',
     'A history is not divided while this replica, and not the network, is what is slow.',
     'libp2p/sync/demand.ts',
