@@ -117,7 +117,7 @@ export class CrdtDatastore extends StoreLifecycle implements Datastore {
 
   /**
    * The values of many keys, in order. Keys that are at hand, such as an array's, are read up to 128 at once, which
-   * takes a tenth of the time of as many `get`s; those of an asynchronous source as they come.
+   * takes a fifth of the time of as many `get`s; those of an asynchronous source as they come.
    *
    * @throws NotFoundError at the first that has none.
    */

@@ -9,10 +9,10 @@ import type { Key, Pair } from 'interface-datastore'
 import { NotFoundError } from 'interface-store'
 import { untilAborted } from './abort.ts'
 import { checkedForeignKey } from './checks.ts'
+import { nextHandSize } from './storage/hand-size.ts'
 import type { SetStore } from './storage/set-store.ts'
 
 const HAND_KEYS_MAX = 128
-const HAND_BYTES = 1024 * 1024
 
 /**
  * @param setsOf - the store of values, asked for before each hand, because it may have stopped meanwhile.
@@ -36,7 +36,7 @@ export async function* getTogether(
       bytes += value.length
       yield { key, value }
     }
-    handKeysMax = Math.max(1, Math.min(HAND_KEYS_MAX, Math.floor((HAND_BYTES * hand.length) / (bytes + 1))))
+    handKeysMax = nextHandSize(hand.length, bytes, HAND_KEYS_MAX)
   }
 }
 

@@ -114,8 +114,8 @@ export const LIMITS = {
 
   // Reading.
   /**
-   * Values of keys that were read or written lately, with what it takes to keep them; 0 for none. One that takes more
-   * than half of it alone is always read from the datastore.
+   * Values of keys that were read or written lately, with what it takes to keep them; 0 for none. One of more than
+   * 64 KiB, or that takes more than half of it alone, is always read from the datastore.
    */
   readCacheBytesMax: limit(16 * MIB, 0, 64 * 1024 * MIB, 'bytes'),
 

@@ -19,7 +19,7 @@ import {
   InvalidDeltaError,
   StoreFailedError
 } from '../errors.ts'
-import { type Eventual, whenReady } from '../eventual.ts'
+import type { Eventual } from '../eventual.ts'
 import type { Limits } from '../options.ts'
 import { ChangeSet } from '../storage/commit.ts'
 import type { ReplicaCounters } from './counters.ts'
@@ -203,16 +203,14 @@ export class Writer {
   }
 
   /** @returns undefined if there was nothing to write. */
-  #publish(units: readonly WriteUnit[]): Eventual<Committed | undefined> {
+  #publish(units: readonly WriteUnit[]): Promise<Committed | undefined> {
     const { stores, state, limits, coalesce } = this.#init
     const [only] = units
     const lone = only !== undefined && units.length === 1 ? this.#lonePuts.commit(only) : undefined
     if (lone !== undefined) return lone
     const draft = new CommitDraft(stores, state, 'local')
     const publisher = new Publisher(draft, state, limits, only?.dagName ?? '')
-    return whenReady(publisher.publish(units, coalesce), () =>
-      draft.nodeCount === 0 ? undefined : draft.commit()
-    )
+    return publisher.publish(units, coalesce).then(() => (draft.nodeCount === 0 ? undefined : draft.commit()))
   }
 
   async #commitRemote(): Promise<void> {

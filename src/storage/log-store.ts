@@ -9,6 +9,7 @@ import type { BlockId } from '../crdt/delta.ts'
 import { CorruptRowError } from '../errors.ts'
 import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from './commit.ts'
+import { nextHandSize } from './hand-size.ts'
 import type { Layout } from './keys.ts'
 import type { RowStore } from './row-store.ts'
 import { type AppliedRow, decodeApplied, decodeLog, encodeApplied, encodeLog } from './rows.ts'
@@ -197,9 +198,8 @@ export class LogStore {
  * thread where each is read by itself.
  */
 const HAND_ENTRIES_MAX = 64
-const HAND_BYTES = 1024 * 1024
 
 function nextHand(hand: readonly LoggedNode[]): number {
-  const bytes = hand.reduce((sum, entry) => sum + entry.bytes.length, 1)
-  return Math.max(1, Math.min(HAND_ENTRIES_MAX, Math.floor((HAND_BYTES * Math.max(1, hand.length)) / bytes)))
+  const bytes = hand.reduce((sum, entry) => sum + entry.bytes.length, 0)
+  return nextHandSize(hand.length, bytes, HAND_ENTRIES_MAX)
 }

@@ -11,7 +11,7 @@ import type { Version } from '../crdt/winner.ts'
 import { type Eventual, whenReady } from '../eventual.ts'
 import type { ChangeSet } from './commit.ts'
 import type { Layout } from './keys.ts'
-import type { ReadCache, ReadCounters } from './read-cache.ts'
+import type { ReadCache, ReadCounters, ReadTicket } from './read-cache.ts'
 import type { RowStore } from './row-store.ts'
 import {
   type CurrentRow,
@@ -75,21 +75,20 @@ export class SetStore {
 
   async #readValue(row: string): Promise<Uint8Array | undefined> {
     const ticket = this.#cache?.beginRead(row)
-    const bytes = await this.#rows.get(row)
-    const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
-    this.#cache?.endRead(row, ticket, value)
-    return value
+    return this.#valueRead(row, ticket, await this.#rows.get(row))
   }
 
   async #readValues(rows: readonly string[]): Promise<Array<Uint8Array | undefined>> {
     const tickets = rows.map((row) => this.#cache?.beginRead(row))
     const found = await this.#rows.readMany(rows)
-    return rows.map((row, index) => {
-      const bytes = found[index]
-      const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
-      this.#cache?.endRead(row, tickets[index], value)
-      return value
-    })
+    return rows.map((row, index) => this.#valueRead(row, tickets[index], found[index]))
+  }
+
+  /** A row was read: what is there is remembered. */
+  #valueRead(row: string, ticket: ReadTicket, bytes: Uint8Array | undefined): Uint8Array | undefined {
+    const value = bytes === undefined ? undefined : decodeCurrentValue(row, bytes)
+    this.#cache?.endRead(row, ticket, value)
+    return value
   }
 
   /** The version whose value the key has. */

@@ -98,15 +98,10 @@ export class Asker {
 
   /** The last row that a peer claims to have, where its rows tell how far this replica is: 0 elsewhere. */
   #lastRowOf(peer: PeerName, resume: PullCursor | undefined): number {
-    const claim = this.#claimOf(peer)
+    const claim = this.#init.greeter.claimOf(peer)
     if (claim === undefined) return 0
     const isFromStart = resume === undefined && this.#init.replica.snapshot().sequence === 0
     return isFromStart || (resume !== undefined && isGood(resume, claim)) ? claim.sequence : 0
-  }
-
-  #claimOf(peer: PeerName): PeerClaim | undefined {
-    for (const [other, claim] of this.#init.greeter.claims()) if (other === peer) return claim
-    return undefined
   }
 
   *#others(than: PeerName): Generator<[peer: PeerName, last: number]> {

@@ -68,6 +68,12 @@ export class Greeter {
     for (const [peer, { state, claim }] of this.#peers) if (state !== 'refused') yield [peer, claim]
   }
 
+  /** What a peer said last that is there and was not found to refuse. */
+  claimOf(peer: PeerName): PeerClaim | undefined {
+    const known = this.#peers.get(peer)
+    return known?.state === 'refused' ? undefined : known?.claim
+  }
+
   /** A peer is there, and it is for us to greet it. */
   greetNow(peer: PeerName): void {
     this.#schedule(peer, 0)
